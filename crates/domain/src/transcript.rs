@@ -41,7 +41,7 @@ pub struct Turn {
     pub seq: i32,
     pub kind: TurnKind,
     pub role: Speaker,
-    /// At most [`TURN_BYTES`]; a longer text is cut in its middle, and says so.
+    /// At most [`TURN_BYTES`], without NUL, which Postgres cannot hold; a longer text is cut in its middle, and says so.
     pub content: String,
     /// The model that answered, for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,7 +65,7 @@ impl Turn {
             seq,
             kind,
             role,
-            content: shortened(content, TURN_BYTES),
+            content: shortened(content, TURN_BYTES).replace('\0', "␀"),
             model: None,
             tokens_in: None,
             tokens_out: None,

@@ -1,0 +1,114 @@
+//! What can go wrong in the store.
+
+/// The result of a store operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Variants that a caller can act on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be reached, or no connection came free in time. Worth trying again.
+    #[error("the database is not available: {reason}")]
+    Unavailable { reason: String },
+    /// Too many requests wait already. Worth trying again, later.
+    #[error("too many requests wait for the database")]
+    Busy,
+    /// The work was cut off before its end, by a shutdown or a panic; whether it happened is not known.
+    #[error("the work was cut off before its end")]
+    Interrupted,
+    /// A statement failed.
+    #[error("could not {action}")]
+    Query {
+        action: &'static str,
+        #[source]
+        source: diesel::result::Error,
+    },
+    /// A transaction could not begin or commit.
+    #[error("could not finish the transaction")]
+    Transaction(#[source] diesel::result::Error),
+    /// These ids are there already. Never seen by callers: it becomes an answer.
+    #[error("ids exist already: {}", ids.join(", "))]
+    Conflict { ids: Vec<String> },
+    /// A row holds what this version does not know.
+    #[error("{column} holds {what}, which this version does not understand")]
+    Corrupt { column: &'static str, what: String },
+    /// The schema is not the one of this version.
+    #[error("{0}")]
+    Schema(String),
+    /// A wrong setting.
+    #[error("{0}")]
+    Settings(String),
+}
+
+impl Error {
+    /// The same failure for another request of the batch.
+    pub(crate) fn same(&self) -> Self {
+        match self {
+            Self::Unavailable { reason } => Self::Unavailable { reason: reason.clone() },
+            Self::Busy => Self::Busy,
+            Self::Interrupted
+            | Self::Query { .. }
+            | Self::Transaction(_)
+            | Self::Conflict { .. }
+            | Self::Corrupt { .. }
+            | Self::Schema(_)
+            | Self::Settings(_) => Self::Unavailable { reason: chain(self) },
+        }
+    }
+
+    /// Whether the same request may succeed later, so that a client should be told to try again.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unavailable { .. } | Self::Busy | Self::Interrupted => true,
+            Self::Query { source, .. } | Self::Transaction(source) => is_connection_loss(source),
+            Self::Conflict { .. } | Self::Corrupt { .. } | Self::Schema(_) | Self::Settings(_) => {
+                false
+            }
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn is_connection_loss(error: &diesel::result::Error) -> bool {
+    use diesel::result::{DatabaseErrorKind, Error as Diesel};
+    let Diesel::DatabaseError(kind, info) = error else {
+        return matches!(
+            error,
+            Diesel::BrokenTransactionManager | Diesel::RollbackErrorOnCommit { .. }
+        );
+    };
+    let passing = ["connection", "database is locked", "statement timeout", "lock timeout"];
+    matches!(
+        kind,
+        DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::UnableToSendCommand
+            | DatabaseErrorKind::SerializationFailure
+    ) || passing.iter().any(|words| info.message().contains(words))
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(source: diesel::result::Error) -> Self {
+        Self::Transaction(source)
+    }
+}
+
+/// Says what a statement was for. The cause stays the error's source.
+pub(crate) trait During<T> {
+    fn during(self, action: &'static str) -> Result<T>;
+}
+
+impl<T> During<T> for diesel::QueryResult<T> {
+    fn during(self, action: &'static str) -> Result<T> {
+        self.map_err(|source| Error::Query { action, source })
+    }
+}

@@ -1,0 +1,22 @@
+//! What the shared queries use and SQLite has in its own way.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use diesel::SqliteConnection;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+
+use crate::Result;
+
+pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection>;
+
+/// SQL types under one name for both databases.
+pub(crate) mod types {
+    pub(crate) use diesel::sql_types::{
+        Binary as Bytes, Json as Js, Text as Id, TimestamptzSqlite as Ts,
+    };
+}
+
+/// The database's time: that of its only process, in microseconds as Postgres has it.
+#[expect(clippy::unused_async, reason = "the same shape as in the other dialect")]
+pub(crate) async fn now(_conn: &mut Conn) -> Result<DateTime<Utc>> {
+    Ok(Utc::now().trunc_subsecs(6))
+}

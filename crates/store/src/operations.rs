@@ -1,0 +1,87 @@
+//! Declares the store's operations: one method for each, that runs the same query on whichever database there is.
+
+/// Each line is `mode name(arguments) -> answer = module::function;` where the function is in `queries/` and the mode is
+/// - `read`: one connection, no transaction;
+/// - `write`: one transaction, in a task of its own;
+/// - `batch`: as `write`; the function gets a `Vec` and, when a batch meets a conflict, is called for each item alone.
+macro_rules! operations {
+    ($(
+        $(#[$doc:meta])*
+        $mode:ident $name:ident ($($arg:ident : $ty:ty),* $(,)?) -> $ret:ty = $module:ident :: $function:ident;
+    )*) => {
+        impl $crate::Store {$(
+            $(#[$doc])*
+            pub async fn $name(&self $(, $arg: $ty)*) -> $crate::Result<$ret> {
+                $crate::operations::run!(self, $mode, $module::$function($($arg),*))
+            }
+        )*}
+    };
+}
+
+macro_rules! run {
+    ($store:expr, batch, $module:ident :: $function:ident ($arg:ident)) => {{
+        let whole = $arg.clone();
+        match $crate::operations::run!($store, write, $module::$function(whole)) {
+            Err($crate::Error::Conflict { .. }) if $arg.len() > 1 => {
+                let mut answers = Vec::with_capacity($arg.len());
+                for item in $arg {
+                    let one = vec![item];
+                    answers.extend($crate::operations::run!($store, alone, $module::$function(one))?);
+                }
+                Ok(answers)
+            }
+            Err($crate::Error::Conflict { ids }) => Ok(vec![$crate::runs::Created::Conflict(ids)]),
+            other => other,
+        }
+    }};
+    ($store:expr, alone, $module:ident :: $function:ident ($arg:ident)) => {
+        match $crate::operations::run!($store, write, $module::$function($arg)) {
+            Err($crate::Error::Conflict { ids }) => Ok(vec![$crate::runs::Created::Conflict(ids)]),
+            other => other,
+        }
+    };
+    ($store:expr, write, $module:ident :: $function:ident ($($arg:expr),*)) => {
+        match $store.backend() {
+            $crate::store::Backend::Postgres(pool) => {
+                let pool = pool.clone();
+                $store.detached(async move {
+                    let mut conn = $crate::pg::checkout(&pool).await?;
+                    diesel_async::AsyncConnection::transaction(&mut *conn, async move |conn| {
+                        $crate::pg::$module::$function(conn $(, $arg)*).await
+                    })
+                    .await
+                }).await
+            }
+            $crate::store::Backend::Sqlite(pools) => {
+                let pool = pools.writer.clone();
+                $store.detached(async move {
+                    let mut conn = $crate::lite::checkout(&pool).await?;
+                    conn.immediate_transaction(async move |conn| {
+                        $crate::lite::$module::$function(conn $(, $arg)*).await
+                    })
+                    .await
+                }).await
+            }
+        }
+    };
+    ($store:expr, read, $module:ident :: $function:ident ($($arg:expr),*)) => {
+        match $store.backend() {
+            $crate::store::Backend::Postgres(pool) => {
+                let pool = pool.clone();
+                $store.detached(async move {
+                    let mut conn = $crate::pg::checkout(&pool).await?;
+                    $crate::pg::$module::$function(&mut conn $(, $arg)*).await
+                }).await
+            }
+            $crate::store::Backend::Sqlite(pools) => {
+                let pool = pools.reader.clone();
+                $store.detached(async move {
+                    let mut conn = $crate::lite::checkout(&pool).await?;
+                    $crate::lite::$module::$function(&mut conn $(, $arg)*).await
+                }).await
+            }
+        }
+    };
+}
+
+pub(crate) use {operations, run};

@@ -1,0 +1,221 @@
+//! Rows of new runs and tasks.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use domain::{
+    history::EventKind,
+    ids::RunId,
+    message::Message,
+    run::{NewRun, Run, RunStatus},
+    task::{NewTask, Task, TaskStatus, Usage},
+};
+use serde_json::{Value, json};
+
+use super::{
+    dialect::Conn,
+    history::{self, NewEvent},
+    rows::json as to_json,
+    schema::{dependencies, runs, tasks},
+};
+use crate::{Result, error::During, key::Key};
+
+/// A task with its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) run_id: RunId,
+    /// A paused run keeps new tasks back.
+    pub(crate) paused: bool,
+    pub(crate) task: NewTask,
+}
+
+impl Placed {
+    pub(crate) fn status(&self) -> TaskStatus {
+        if self.paused { TaskStatus::Pending } else { self.task.first_status() }
+    }
+
+    /// The task as it is right after its making.
+    pub(crate) fn as_stored(&self, now: DateTime<Utc>) -> Task {
+        let status = self.status();
+        Task {
+            id: self.task.id,
+            run_id: self.run_id,
+            role: self.task.role,
+            kind: self.task.kind,
+            status,
+            description: self.task.description.clone(),
+            payload: self.task.payload.clone(),
+            metadata: self.task.metadata.clone(),
+            priority: self.task.priority,
+            depends_on: self.task.depends_on.clone(),
+            dispatched: self.task.dispatch,
+            attempt: 0,
+            max_attempts: self.task.max_attempts,
+            result: None,
+            error: None,
+            cancel_reason: None,
+            usage: Usage::default(),
+            worker_id: None,
+            leased_until: None,
+            run_at: None,
+            created_at: now,
+            queued_at: (status == TaskStatus::Queued).then_some(now),
+            started_at: None,
+            finished_at: None,
+        }
+    }
+}
+
+/// The run as it is right after its making.
+pub(crate) fn run_as_stored(run: &NewRun, now: DateTime<Utc>) -> Run {
+    Run {
+        id: run.id,
+        workflow: run.workflow,
+        status: RunStatus::Queued,
+        goal: run.goal.clone(),
+        repository: run.repository.clone(),
+        base_ref: run.base_ref.clone(),
+        base_commit: None,
+        branch: None,
+        head_commit: None,
+        source: run.source.clone(),
+        budget: run.budget,
+        usage: Usage::default(),
+        priority: run.priority,
+        metadata: run.metadata.clone(),
+        outcome: None,
+        created_at: now,
+        started_at: None,
+        finished_at: None,
+    }
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = runs)]
+struct NewRunRow<'a> {
+    id: Key,
+    workflow: &'static str,
+    status: &'static str,
+    goal: &'a str,
+    repository: Option<&'a str>,
+    base_ref: Option<&'a str>,
+    source: Value,
+    budget: Value,
+    priority: i16,
+    metadata: &'a Value,
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = tasks)]
+struct NewTaskRow<'a> {
+    id: Key,
+    run_id: Key,
+    role: &'static str,
+    kind: &'static str,
+    status: &'static str,
+    description: &'a str,
+    payload: &'a Value,
+    metadata: &'a Value,
+    priority: i16,
+    dispatched: bool,
+    max_attempts: Option<i32>,
+    announced_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    queued_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = dependencies)]
+struct NewDependency {
+    task_id: Key,
+    depends_on: Key,
+}
+
+/// Inserts runs, without their tasks.
+pub(crate) async fn insert_runs(
+    conn: &mut Conn,
+    new: &[&NewRun],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let rows: Vec<_> = new
+        .iter()
+        .map(|run| NewRunRow {
+            id: run.id.into(),
+            workflow: run.workflow.name(),
+            status: RunStatus::Queued.name(),
+            goal: &run.goal,
+            repository: run.repository.as_deref(),
+            base_ref: run.base_ref.as_deref(),
+            source: to_json(&run.source),
+            budget: to_json(&run.budget),
+            priority: run.priority.get(),
+            metadata: &run.metadata,
+            created_at: now,
+        })
+        .collect();
+    insert_all!(conn, runs::table, rows, "insert runs");
+    let events = new.iter().map(|run| {
+        let data = json!({ "workflow": run.workflow, "source": run.source });
+        NewEvent::of_run(run.id, now, EventKind::RunCreated, data)
+    });
+    history::append(conn, events.collect()).await
+}
+
+/// Inserts tasks; gives back the messages of those that are queued.
+pub(crate) async fn insert_tasks(
+    conn: &mut Conn,
+    new: &[Placed],
+    now: DateTime<Utc>,
+) -> Result<Vec<Message>> {
+    let rows: Vec<_> = new.iter().map(|placed| task_row(placed, now)).collect();
+    insert_all!(conn, tasks::table, rows, "insert tasks");
+    let edges: Vec<_> = new
+        .iter()
+        .flat_map(|placed| {
+            let task_id = placed.task.id.into();
+            placed
+                .task
+                .depends_on
+                .iter()
+                .map(move |on| NewDependency { task_id, depends_on: (*on).into() })
+        })
+        .collect();
+    insert_all!(conn, dependencies::table, edges, "insert dependencies");
+    let events = new.iter().map(|placed| {
+        let data = json!({ "status": placed.status(), "role": placed.task.role, "kind": placed.task.kind });
+        NewEvent::of_task((placed.run_id, placed.task.id), now, EventKind::TaskCreated, 0, data)
+    });
+    history::append(conn, events.collect()).await?;
+    let queued = new.iter().filter(|placed| placed.status() == TaskStatus::Queued);
+    Ok(queued
+        .map(|placed| Message {
+            task_id: placed.task.id,
+            run_id: placed.run_id,
+            role: placed.task.role,
+            attempt: 1,
+        })
+        .collect())
+}
+
+fn task_row(placed: &Placed, now: DateTime<Utc>) -> NewTaskRow<'_> {
+    let task = &placed.task;
+    let status = placed.status();
+    let queued_at = (status == TaskStatus::Queued).then_some(now);
+    NewTaskRow {
+        id: task.id.into(),
+        run_id: placed.run_id.into(),
+        role: task.role.name(),
+        kind: task.kind.name(),
+        status: status.name(),
+        description: &task.description,
+        payload: &task.payload,
+        metadata: &task.metadata,
+        priority: task.priority.get(),
+        dispatched: task.dispatch,
+        max_attempts: task.max_attempts,
+        announced_at: queued_at,
+        created_at: now,
+        queued_at,
+    }
+}

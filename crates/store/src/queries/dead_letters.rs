@@ -1,0 +1,271 @@
+//! Dead letters: tasks that failed for good, until somebody replays or dismisses them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use domain::{
+    history::EventKind,
+    ids::{RunId, TaskId},
+    message::OutboxMessage,
+    role::Role,
+    run::RunStatus,
+    settlement::{Change, Settlement},
+    task::{CancelReason, Failure, Task, TaskStatus},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    dialect::{self, Conn},
+    history::{self, NewEvent},
+    lookup::{self, Runs},
+    rows::{named, storable},
+    run_status::{self, Delta},
+    runs,
+    schema::{dead_letters, tasks as tasks_table},
+    tasks,
+    transitions::{self, Queueing},
+};
+use crate::{
+    Page, PageRequest, Position, Result,
+    error::During,
+    key::{Key, keys},
+    runs::RunChanged,
+    tasks::{Changed, DeadLetter, DeadLetterChoice, DeadLettersDone},
+};
+
+#[derive(Insertable, Queryable, Selectable)]
+#[diesel(table_name = dead_letters)]
+struct LetterRow {
+    task_id: Key,
+    run_id: Key,
+    role: String,
+    reason: String,
+    code: String,
+    message: String,
+    attempts: i32,
+    at: DateTime<Utc>,
+}
+
+impl LetterRow {
+    fn into_letter(self) -> Result<DeadLetter> {
+        Ok(DeadLetter {
+            task_id: self.task_id.into(),
+            run_id: self.run_id.into(),
+            role: named("dead_letters.role", &self.role)?,
+            reason: named("dead_letters.reason", &self.reason)?,
+            error: Failure { code: named("dead_letters.code", &self.code)?, message: self.message },
+            attempts: self.attempts,
+            at: self.at,
+        })
+    }
+}
+
+/// Adds those that failed for good.
+pub(crate) async fn add(conn: &mut Conn, ended: &[&Settlement], now: DateTime<Utc>) -> Result<()> {
+    let rows: Vec<LetterRow> = ended
+        .iter()
+        .filter_map(|settlement| match &settlement.change {
+            Change::Failed { failure, why } => Some(LetterRow {
+                task_id: settlement.task_id.into(),
+                run_id: settlement.run_id.into(),
+                role: settlement.role.name().to_owned(),
+                reason: why.name().to_owned(),
+                code: failure.code.name().to_owned(),
+                message: storable(&failure.message),
+                attempts: settlement.attempt,
+                at: now,
+            }),
+            Change::Completed { .. } | Change::Retrying { .. } | Change::HandedBack => None,
+        })
+        .collect();
+    insert_all!(conn, dead_letters::table, rows, "write dead letters");
+    Ok(())
+}
+
+pub(crate) async fn list(
+    conn: &mut Conn,
+    role: Option<Role>,
+    page: PageRequest,
+) -> Result<Page<DeadLetter>> {
+    let mut query = dead_letters::table.into_boxed();
+    if let Some(role) = role {
+        query = query.filter(dead_letters::role.eq(role.name()));
+    }
+    if let Some(after) = page.after {
+        let id = Key(Uuid::parse_str(&after.id).unwrap_or_default());
+        query = query.filter(
+            dead_letters::at
+                .lt(after.at)
+                .or(dead_letters::at.eq(after.at).and(dead_letters::task_id.lt(id))),
+        );
+    }
+    let rows: Vec<LetterRow> = query
+        .order((dead_letters::at.desc(), dead_letters::task_id.desc()))
+        .limit(i64::from(page.limit) + 1)
+        .select(LetterRow::as_select())
+        .load(conn)
+        .await
+        .during("list dead letters")?;
+    let items = rows.into_iter().map(LetterRow::into_letter).collect::<Result<_>>()?;
+    Ok(Page::of(items, page.limit, |it: &DeadLetter| Position {
+        at: it.at,
+        id: it.task_id.to_string(),
+    }))
+}
+
+pub(crate) async fn count(conn: &mut Conn, role: Option<Role>) -> Result<i64> {
+    let mut query = dead_letters::table.into_boxed();
+    if let Some(role) = role {
+        query = query.filter(dead_letters::role.eq(role.name()));
+    }
+    query.count().get_result(conn).await.during("count dead letters")
+}
+
+/// The dead letters that a request is about, with their runs.
+async fn chosen(conn: &mut Conn, choice: DeadLetterChoice) -> Result<Vec<(Key, Key)>> {
+    let mut query = dead_letters::table.into_boxed();
+    query = match choice {
+        DeadLetterChoice::These(ids) => query.filter(dead_letters::task_id.eq_any(keys(&ids))),
+        DeadLetterChoice::Oldest { role: Some(role), limit } => {
+            query.filter(dead_letters::role.eq(role.name())).limit(i64::from(limit))
+        }
+        DeadLetterChoice::Oldest { role: None, limit } => query.limit(i64::from(limit)),
+    };
+    query
+        .order((dead_letters::at, dead_letters::task_id))
+        .select((dead_letters::task_id, dead_letters::run_id))
+        .load(conn)
+        .await
+        .during("choose dead letters")
+}
+
+pub(crate) async fn replay(conn: &mut Conn, choice: DeadLetterChoice) -> Result<DeadLettersDone> {
+    let letters = chosen(conn, choice).await?;
+    let mut runs =
+        lookup::lock_runs(conn, letters.iter().map(|(_, run)| (*run).into()).collect()).await?;
+    let tasks: Vec<Key> = letters.into_iter().map(|(task, _)| task).collect();
+    let announce = revive(conn, tasks, TaskStatus::Failed, &mut runs).await?;
+    let task_ids = announce.iter().map(|row| row.message.task_id).collect();
+    Ok(DeadLettersDone { task_ids, announce })
+}
+
+pub(crate) async fn purge(conn: &mut Conn, choice: DeadLetterChoice) -> Result<DeadLettersDone> {
+    let letters = chosen(conn, choice).await?;
+    let now = dialect::now(conn).await?;
+    let gone: Vec<Key> = letters.iter().map(|(task, _)| *task).collect();
+    forget(conn, &gone).await?;
+    let events = letters.iter().map(|(task, run)| {
+        let ids = ((*run).into(), (*task).into());
+        NewEvent::of_task(ids, now, EventKind::DeadLetterPurged, 0, json!({}))
+    });
+    history::append(conn, events.collect()).await?;
+    Ok(DeadLettersDone {
+        task_ids: gone.into_iter().map(TaskId::from).collect(),
+        announce: Vec::new(),
+    })
+}
+
+async fn forget(conn: &mut Conn, ids: &[Key]) -> Result<()> {
+    diesel::delete(dead_letters::table.filter(dead_letters::task_id.eq_any(ids)))
+        .execute(conn)
+        .await
+        .during("remove dead letters")
+        .map(drop)
+}
+
+pub(crate) async fn retry(conn: &mut Conn, id: TaskId) -> Result<Changed<Task>> {
+    let Some((task, mut runs)) = tasks::lock(conn, id).await? else { return Ok(Changed::Missing) };
+    let announce = match task.status {
+        TaskStatus::Failed | TaskStatus::Cancelled => {
+            revive(conn, vec![id.into()], task.status, &mut runs).await?
+        }
+        TaskStatus::Retrying => {
+            let now = dialect::now(conn).await?;
+            let how = Queueing { from: task.status, event: EventKind::TaskQueued, afresh: false };
+            transitions::queue_and_announce(conn, vec![id.into()], how, now).await?
+        }
+        TaskStatus::Pending
+        | TaskStatus::Queued
+        | TaskStatus::Running
+        | TaskStatus::Waiting
+        | TaskStatus::Completed => return Ok(Changed::NotNow(task.status)),
+    };
+    tasks::changed(conn, id, announce).await
+}
+
+pub(crate) async fn retry_run(conn: &mut Conn, id: RunId) -> Result<RunChanged> {
+    let Some((status, mut runs)) = runs::lock(conn, id).await? else {
+        return Ok(RunChanged::Missing);
+    };
+    if status != RunStatus::Failed {
+        return Ok(RunChanged::NotNow(status));
+    }
+    let failed: Vec<Key> = tasks_table::table
+        .filter(tasks_table::run_id.eq(Key::from(id)))
+        .filter(tasks_table::status.eq(TaskStatus::Failed.name()))
+        .select(tasks_table::id)
+        .load(conn)
+        .await
+        .during("find failed tasks")?;
+    if failed.is_empty() {
+        // Its workflow ended it; there is nothing that could be tried again.
+        return Ok(RunChanged::NotNow(status));
+    }
+    let announce = revive(conn, failed, TaskStatus::Failed, &mut runs).await?;
+    runs::changed(conn, id, announce).await
+}
+
+/// Queues ended tasks again; what was cancelled for want of them waits again, and their runs live again.
+async fn revive(
+    conn: &mut Conn,
+    ids: Vec<Key>,
+    from: TaskStatus,
+    runs: &mut Runs,
+) -> Result<Vec<OutboxMessage>> {
+    let now = dialect::now(conn).await?;
+    let how = Queueing { from, event: EventKind::TaskReplayed, afresh: true };
+    let announce = transitions::queue_and_announce(conn, ids, how, now).await?;
+    let revived: Vec<Key> = announce.iter().map(|row| row.message.task_id.into()).collect();
+    forget(conn, &revived).await?;
+    revive_dependents(conn, revived, now).await?;
+    let touched: BTreeSet<RunId> = announce.iter().map(|row| row.message.run_id).collect();
+    let deltas: BTreeMap<RunId, Delta> =
+        touched.into_iter().map(|run| (run, Delta { reopen: true, ..Delta::default() })).collect();
+    run_status::refresh(conn, runs, deltas, now).await?;
+    Ok(announce)
+}
+
+async fn revive_dependents(conn: &mut Conn, ids: Vec<Key>, now: DateTime<Utc>) -> Result<()> {
+    let mut upstream = ids;
+    while !upstream.is_empty() {
+        let waiting = transitions::dependents(conn, &upstream).await?;
+        let rows: Vec<(Key, Key)> =
+            diesel::update(tasks_table::table.filter(tasks_table::id.eq_any(waiting)))
+                .filter(tasks_table::status.eq(TaskStatus::Cancelled.name()))
+                .filter(tasks_table::cancel_reason.eq(CancelReason::DependencyFailed.name()))
+                .set((
+                    tasks_table::status.eq(TaskStatus::Pending.name()),
+                    tasks_table::cancel_reason.eq(None::<String>),
+                    tasks_table::finished_at.eq(None::<DateTime<Utc>>),
+                ))
+                .returning((tasks_table::id, tasks_table::run_id))
+                .get_results(conn)
+                .await
+                .during("revive dependents")?;
+        let events = rows.iter().map(|(task, run)| {
+            NewEvent::of_task(
+                ((*run).into(), (*task).into()),
+                now,
+                EventKind::TaskRevived,
+                0,
+                json!({}),
+            )
+        });
+        history::append(conn, events.collect()).await?;
+        upstream = rows.into_iter().map(|row| row.0).collect();
+    }
+    Ok(())
+}

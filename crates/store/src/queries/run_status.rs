@@ -1,0 +1,139 @@
+//! The status of runs, derived from their tasks in the transaction that changes those.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    history::EventKind,
+    ids::RunId,
+    run::{RunStatus, TaskCounts},
+    settlement::RunProgress,
+    task::{CancelReason, Usage},
+    workflow::RunEnd,
+};
+use serde_json::{Value, json};
+
+use super::{
+    bulk,
+    dialect::Conn,
+    history::{self, NewEvent},
+    lookup::{self, Runs},
+    rows::named,
+    tasks, transitions,
+};
+use crate::Result;
+
+/// What a transaction adds to a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Delta {
+    pub(crate) usage: Usage,
+    pub(crate) progress: RunProgress,
+    pub(crate) end: Option<RunEnd>,
+    /// A run that had ended may live again.
+    pub(crate) reopen: bool,
+}
+
+/// One run's row as it shall be.
+pub(crate) struct RunChange {
+    pub(crate) id: RunId,
+    pub(crate) status: RunStatus,
+    pub(crate) outcome: Option<Value>,
+    pub(crate) usage: Usage,
+    pub(crate) progress: RunProgress,
+}
+
+/// Brings runs, which the caller has locked, in line with their tasks. Updates `runs` as well.
+pub(crate) async fn refresh(
+    conn: &mut Conn,
+    runs: &mut Runs,
+    deltas: BTreeMap<RunId, Delta>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let ended = deltas.iter().filter(|(_, delta)| delta.end.is_some()).map(|(id, _)| *id).collect();
+    let left = tasks::live_of_runs(conn, ended).await?;
+    transitions::cancel(conn, left, CancelReason::RunCancelled, now).await?;
+
+    let counts = lookup::count_tasks(conn, deltas.keys().copied().collect()).await?;
+    let mut changes = Vec::new();
+    let mut events = Vec::new();
+    for (id, delta) in deltas {
+        let Some(row) = runs.get_mut(&id) else { continue };
+        let before: RunStatus = named("runs.status", &row.status)?;
+        let status = next_status(before, &delta, counts.get(&id).unwrap_or(&TaskCounts::default()));
+        if status != before {
+            events.push(event(id, before, status, delta.end.as_ref(), now));
+        } else if delta.usage == Usage::default() && delta.progress == RunProgress::default() {
+            continue;
+        }
+        status.name().clone_into(&mut row.status);
+        remember(row, &delta);
+        changes.push(RunChange {
+            id,
+            status,
+            outcome: delta.end.map(|end| end.outcome),
+            usage: delta.usage,
+            progress: delta.progress,
+        });
+    }
+    bulk::update_runs(conn, &changes, now).await?;
+    history::append(conn, events).await
+}
+
+fn next_status(before: RunStatus, delta: &Delta, counts: &TaskCounts) -> RunStatus {
+    if before.is_final() && !delta.reopen {
+        return before;
+    }
+    if let Some(end) = &delta.end {
+        return end.status;
+    }
+    match before {
+        RunStatus::Paused if counts.live() > 0 => before,
+        _any if counts.is_empty() => before,
+        RunStatus::Running if RunStatus::derive(counts) == RunStatus::Queued => before,
+        RunStatus::Queued
+        | RunStatus::Running
+        | RunStatus::Waiting
+        | RunStatus::Paused
+        | RunStatus::Completed
+        | RunStatus::Failed
+        | RunStatus::Cancelled => RunStatus::derive(counts),
+    }
+}
+
+fn remember(row: &mut super::rows::RunRow, delta: &Delta) {
+    row.requests += delta.usage.requests;
+    row.tokens_in += delta.usage.tokens_in;
+    row.tokens_out += delta.usage.tokens_out;
+    row.model_ms += delta.usage.model_ms;
+    let RunProgress { base_commit, branch, head_commit } = &delta.progress;
+    for (field, new) in [
+        (&mut row.base_commit, base_commit),
+        (&mut row.branch, branch),
+        (&mut row.head_commit, head_commit),
+    ] {
+        if new.is_some() {
+            field.clone_from(new);
+        }
+    }
+}
+
+fn event(
+    id: RunId,
+    before: RunStatus,
+    status: RunStatus,
+    end: Option<&RunEnd>,
+    now: DateTime<Utc>,
+) -> NewEvent {
+    let kind = match status {
+        RunStatus::Queued | RunStatus::Running if before.is_final() => EventKind::RunReopened,
+        RunStatus::Queued => EventKind::RunResumed,
+        RunStatus::Running => EventKind::RunStarted,
+        RunStatus::Waiting => EventKind::RunWaiting,
+        RunStatus::Paused => EventKind::RunPaused,
+        RunStatus::Completed => EventKind::RunCompleted,
+        RunStatus::Failed => EventKind::RunFailed,
+        RunStatus::Cancelled => EventKind::RunCancelled,
+    };
+    let data = end.map_or_else(|| json!({}), |end| json!({ "outcome": end.outcome }));
+    NewEvent::of_run(id, now, kind, data)
+}

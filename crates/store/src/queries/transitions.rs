@@ -1,0 +1,179 @@
+//! Transitions of tasks outside an attempt: queue, hold, cancel. Each `UPDATE` repeats as its guard the states that the
+//! domain lets go there.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use domain::{
+    history::EventKind,
+    ids::{RunId, TaskId},
+    message::{Message, OutboxMessage},
+    task::{CancelReason, TaskStatus},
+};
+use serde_json::json;
+
+use super::{
+    dialect::Conn,
+    history::{self, NewEvent},
+    outbox,
+    rows::named,
+    schema::{dependencies, tasks},
+};
+use crate::{Result, error::During, key::Key};
+
+/// How tasks become queued.
+#[derive(Clone, Copy)]
+pub(crate) struct Queueing {
+    /// The only state that they may come from.
+    pub(crate) from: TaskStatus,
+    /// What history says of it.
+    pub(crate) event: EventKind,
+    /// Whether their attempts are counted from zero again.
+    pub(crate) afresh: bool,
+}
+
+/// Queues tasks and gives back their messages, not yet written to the outbox.
+pub(crate) async fn queue(
+    conn: &mut Conn,
+    ids: Vec<Key>,
+    how: Queueing,
+    now: DateTime<Utc>,
+) -> Result<Vec<Message>> {
+    debug_assert!(how.from.may_become(TaskStatus::Queued), "{} → queued", how.from);
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    if how.afresh {
+        diesel::update(tasks::table.filter(tasks::id.eq_any(&ids)))
+            .filter(tasks::status.eq(how.from.name()))
+            .set((
+                tasks::attempt.eq(0),
+                tasks::error_code.eq(None::<String>),
+                tasks::error_message.eq(None::<String>),
+                tasks::cancel_reason.eq(None::<String>),
+            ))
+            .execute(conn)
+            .await
+            .during("count attempts from zero")?;
+    }
+    let rows: Vec<(Key, Key, String, i32)> =
+        diesel::update(tasks::table.filter(tasks::id.eq_any(ids)))
+            .filter(tasks::status.eq(how.from.name()))
+            .set((
+                tasks::status.eq(TaskStatus::Queued.name()),
+                tasks::dispatched.eq(true),
+                tasks::queued_at.eq(now),
+                tasks::announced_at.eq(now),
+                tasks::run_at.eq(None::<DateTime<Utc>>),
+                tasks::finished_at.eq(None::<DateTime<Utc>>),
+            ))
+            .returning((tasks::id, tasks::run_id, tasks::role, tasks::attempt))
+            .get_results(conn)
+            .await
+            .during("queue tasks")?;
+    let mut messages = Vec::with_capacity(rows.len());
+    let mut events = Vec::with_capacity(rows.len());
+    for (task, run, role, attempt) in rows {
+        let (task_id, run_id): (TaskId, RunId) = (task.into(), run.into());
+        let role = named("tasks.role", &role)?;
+        events.push(NewEvent::of_task((run_id, task_id), now, how.event, 0, json!({})));
+        messages.push(Message { task_id, run_id, role, attempt: attempt + 1 });
+    }
+    history::append(conn, events).await?;
+    Ok(messages)
+}
+
+/// Queues tasks and announces them.
+pub(crate) async fn queue_and_announce(
+    conn: &mut Conn,
+    ids: Vec<Key>,
+    how: Queueing,
+    now: DateTime<Utc>,
+) -> Result<Vec<OutboxMessage>> {
+    let messages = queue(conn, ids, how, now).await?;
+    outbox::add(conn, &messages, now).await
+}
+
+/// Cancels those of these tasks that are live, and gives them back.
+pub(crate) async fn cancel(
+    conn: &mut Conn,
+    ids: Vec<Key>,
+    reason: CancelReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<Key>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let live: Vec<_> = TaskStatus::LIVE.iter().map(|it| it.name()).collect();
+    let rows: Vec<(Key, Key, i32)> = diesel::update(tasks::table.filter(tasks::id.eq_any(ids)))
+        .filter(tasks::status.eq_any(live))
+        .set((
+            tasks::status.eq(TaskStatus::Cancelled.name()),
+            tasks::cancel_reason.eq(reason.name()),
+            tasks::worker_id.eq(None::<Key>),
+            tasks::leased_until.eq(None::<DateTime<Utc>>),
+            tasks::run_at.eq(None::<DateTime<Utc>>),
+            tasks::finished_at.eq(now),
+        ))
+        .returning((tasks::id, tasks::run_id, tasks::attempt))
+        .get_results(conn)
+        .await
+        .during("cancel tasks")?;
+    let events = rows.iter().map(|(task, run, attempt)| {
+        let ids = ((*run).into(), (*task).into());
+        NewEvent::of_task(ids, now, EventKind::TaskCancelled, *attempt, json!({ "reason": reason }))
+    });
+    history::append(conn, events.collect()).await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// Cancels what waits, directly or not, for tasks that will not complete.
+pub(crate) async fn cancel_dependents(
+    conn: &mut Conn,
+    ids: Vec<Key>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut hopeless = ids;
+    while !hopeless.is_empty() {
+        let waiting = dependents(conn, &hopeless).await?;
+        hopeless = cancel(conn, waiting, CancelReason::DependencyFailed, now).await?;
+    }
+    Ok(())
+}
+
+/// Tasks that wait directly for one of these.
+pub(crate) async fn dependents(conn: &mut Conn, ids: &[Key]) -> Result<Vec<Key>> {
+    dependencies::table
+        .filter(dependencies::depends_on.eq_any(ids))
+        .select(dependencies::task_id)
+        .distinct()
+        .load(conn)
+        .await
+        .during("find dependents")
+}
+
+/// Those of these tasks that are pending, dispatched, and wait for no other task.
+pub(crate) async fn ready(conn: &mut Conn, ids: Vec<Key>) -> Result<Vec<Key>> {
+    if ids.is_empty() {
+        return Ok(ids);
+    }
+    let upstream = diesel::alias!(tasks as upstream);
+    let open: Vec<Key> = dependencies::table
+        .inner_join(upstream.on(upstream.field(tasks::id).eq(dependencies::depends_on)))
+        .filter(dependencies::task_id.eq_any(&ids))
+        .filter(upstream.field(tasks::status).ne(TaskStatus::Completed.name()))
+        .select(dependencies::task_id)
+        .load(conn)
+        .await
+        .during("look for open dependencies")?;
+    let candidates: Vec<Key> = ids.into_iter().filter(|id| !open.contains(id)).collect();
+    tasks::table
+        .filter(tasks::id.eq_any(candidates))
+        .filter(tasks::status.eq(TaskStatus::Pending.name()))
+        .filter(tasks::dispatched.eq(true))
+        .order((tasks::priority, tasks::created_at, tasks::id))
+        .select(tasks::id)
+        .load(conn)
+        .await
+        .during("find what is ready")
+}

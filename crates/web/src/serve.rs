@@ -1,0 +1,206 @@
+//! Listening, answering, and stopping without losing a request.
+//!
+//! The server lives in the tokio runtime that awaits it; its HTTP workers are threads with a runtime of their own each.
+//! What a handler spawns is driven by its worker's thread, so long-lived things (database connections above all) must be
+//! opened on the main runtime's [`tokio::runtime::Handle`].
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use actix_web::{
+    App, Error, HttpServer,
+    body::BoxBody,
+    dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+use socket2::SockRef;
+use tokio_util::sync::CancellationToken;
+
+use crate::{problem, request_span::request_span, unread::close_after_unread_body};
+
+/// How long a closing connection is read from, so that its client sees the answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Connections that may wait to be taken; std asks for 128, which a burst fills.
+const BACKLOG: i32 = 1_024;
+
+/// How a service answers HTTP. Where it listens is each service's own setting, for their defaults differ.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "HTTP")]
+pub struct ServeArgs {
+    /// Threads that answer HTTP [default: one for each core].
+    #[arg(long = "http-workers", env = "ORCH_HTTP_WORKERS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub http_workers: Option<u16>,
+    /// Connections open at once; more wait in the kernel's queue.
+    #[arg(long = "http-max-connections", env = "ORCH_HTTP_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+    /// Seconds that an idle connection stays open.
+    #[arg(
+        long = "http-keep-alive-seconds",
+        env = "ORCH_HTTP_KEEP_ALIVE_SECONDS",
+        default_value_t = 75
+    )]
+    pub keep_alive_seconds: u64,
+    /// Milliseconds that the headers of a new connection's first request may take.
+    #[arg(long = "http-head-timeout-ms", env = "ORCH_HTTP_HEAD_TIMEOUT_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub head_timeout_ms: u64,
+    /// Milliseconds between telling that we stop (readiness goes red) and taking no more connections.
+    #[arg(long = "drain-delay-ms", env = "ORCH_DRAIN_DELAY_MS", default_value_t = 0)]
+    pub drain_delay_ms: u64,
+    /// Seconds that requests in flight may take to end when we stop.
+    #[arg(
+        long = "shutdown-grace-seconds",
+        env = "ORCH_SHUTDOWN_GRACE_SECONDS",
+        default_value_t = 25
+    )]
+    pub shutdown_grace_seconds: u64,
+}
+
+impl Default for ServeArgs {
+    fn default() -> Self {
+        Self {
+            http_workers: None,
+            max_connections: 10_000,
+            keep_alive_seconds: 75,
+            head_timeout_ms: 5_000,
+            drain_delay_ms: 0,
+            shutdown_grace_seconds: 25,
+        }
+    }
+}
+
+/// Why nothing is served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(
+        "cannot listen on {host}:{port}: is the port in use? ORCH_HOST and ORCH_PORT choose another"
+    )]
+    Bind {
+        host: String,
+        port: u16,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the HTTP server failed")]
+    Server(#[source] io::Error),
+}
+
+/// A port that is ours; connections wait in the kernel's queue until [`Bound::serve`].
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// Takes a port; 0 lets the kernel choose a free one, which [`Bound::address`] tells.
+///
+/// # Errors
+/// [`ServeError::Bind`] if the host is none of this machine's, or the port is taken.
+pub fn bind(host: &str, port: u16) -> Result<Bound, ServeError> {
+    let refused = |source| ServeError::Bind { host: host.to_owned(), port, source };
+    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(refused)?.collect();
+    let listener = TcpListener::bind(&addresses[..]).map_err(refused)?;
+    SockRef::from(&listener).listen(BACKLOG).map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok(Bound { listener, address })
+}
+
+/// [`bind`] and [`Bound::serve`].
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn run(
+    args: &ServeArgs,
+    (host, port): (&str, u16),
+    shutdown: CancellationToken,
+    configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> Result<(), ServeError> {
+    bind(host, port)?.serve(args, shutdown, configure).await
+}
+
+impl Bound {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `shutdown`, then drains: waits the drain delay (readiness is red by now, if its
+    /// [`Probes`](crate::Probes) has the same token), takes no more connections, and returns when those in flight have
+    /// ended or the grace is over. Dropping the future closes all connections at once.
+    ///
+    /// # Errors
+    /// [`ServeError::Server`] if the listener or a worker cannot start.
+    pub async fn serve(
+        self,
+        args: &ServeArgs,
+        shutdown: CancellationToken,
+        configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<(), ServeError> {
+        let address = self.address;
+        let server = self.server(args, configure).map_err(ServeError::Server)?;
+        let handle = server.handle();
+        tokio::pin!(server);
+        tracing::info!(http.address = %address, "listening");
+        let stop = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(Duration::from_millis(args.drain_delay_ms)).await;
+            handle.stop(true).await;
+        };
+        // It is the server that stops, so it is awaited beside the wish that it does; by itself it ends only by failing.
+        tokio::pin!(stop);
+        let ended = tokio::select! {
+            ended = &mut server => ended,
+            () = &mut stop => server.await,
+        };
+        tracing::info!(http.address = %address, "no longer listening");
+        ended.map_err(ServeError::Server)
+    }
+
+    fn server(
+        self,
+        args: &ServeArgs,
+        configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> io::Result<Server> {
+        let workers = args
+            .http_workers
+            .map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+        let connections = usize::try_from(args.max_connections).unwrap_or(usize::MAX);
+        let server = HttpServer::new(move || app(configure.clone()))
+            .workers(workers)
+            .max_connections(connections.div_ceil(workers))
+            .keep_alive(Duration::from_secs(args.keep_alive_seconds))
+            .client_request_timeout(Duration::from_millis(args.head_timeout_ms))
+            .client_disconnect_timeout(LINGER)
+            .tcp_nodelay(true)
+            .shutdown_timeout(args.shutdown_grace_seconds)
+            .disable_signals()
+            .listen(self.listener)?;
+        Ok(server.run())
+    }
+}
+
+/// The application around a service's routes: request span, panics, problems for what no route answers. Tests that need
+/// no socket use it with `actix_web::test::init_service`.
+pub fn app(
+    configure: impl FnOnce(&mut ServiceConfig),
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    // The last wrapped is the outermost.
+    App::new()
+        .wrap(from_fn(close_after_unread_body))
+        .wrap(from_fn(request_span))
+        .default_service(web::to(problem::no_route))
+        .configure(configure)
+}

@@ -1,0 +1,4 @@
+DROP TABLE idempotency;
+DROP TABLE firings;
+DROP TABLE schedules;
+DROP TABLE deliveries;
