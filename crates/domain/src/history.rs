@@ -44,6 +44,8 @@ named_enum! {
         TaskReplayed = "task.replayed",
         /// A cancelled task waits again, because what it depends on was replayed.
         TaskRevived = "task.revived",
+        /// Removed; its run keeps what happened to it.
+        TaskDeleted = "task.deleted",
         DeadLetterPurged = "dead_letter.purged",
     }
 }

@@ -80,7 +80,7 @@ impl TaskCounts {
 
 /// What a run may use. None is no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Budget {
     /// Tokens in and out, together.
     #[serde(default, skip_serializing_if = "Option::is_none")]

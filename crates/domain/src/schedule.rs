@@ -153,25 +153,79 @@ const MISSED_AFTER: TimeDelta = TimeDelta::seconds(60);
 impl Schedule {
     /// What is due at `now`.
     pub fn due(&self, now: DateTime<Utc>) -> Result<Due, BadCadence> {
+        let Some(first) = self.next_at.filter(|slot| *slot <= now) else {
+            return Ok(Due { slots: Vec::new(), next_at: self.next_at });
+        };
+        let mut slots = match self.catch_up {
+            CatchUp::Skip => self.slots_between(first.max(now - MISSED_AFTER), now)?,
+            CatchUp::Latest | CatchUp::All => self.newest_slots(first, now)?,
+        };
+        if self.catch_up == CatchUp::Latest {
+            slots = slots.split_off(slots.len().saturating_sub(1));
+        }
+        Ok(Due { next_at: self.next_slot(first, now)?, slots })
+    }
+
+    /// The newest slots from `first` to `now`, up to a bound: found by looking back further and further, so that a long gap
+    /// costs no more than a short one.
+    fn newest_slots(
+        &self,
+        first: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, BadCadence> {
+        let mut span = MISSED_AFTER;
+        loop {
+            let from = first.max(now - span);
+            let mut slots = self.slots_between(from, now)?;
+            if slots.len() >= CATCH_UP_RUNS || from == first {
+                return Ok(slots.split_off(slots.len().saturating_sub(CATCH_UP_RUNS)));
+            }
+            span = span * 2;
+        }
+    }
+
+    /// The slots from `from` to `now`, both included.
+    fn slots_between(
+        &self,
+        from: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, BadCadence> {
+        let first = self.next_at.unwrap_or(from);
         let mut slots = Vec::new();
-        let mut next = self.next_at;
+        let mut next = self.at_or_after(first, from)?;
         while let Some(slot) = next.filter(|slot| *slot <= now) {
             slots.push(slot);
-            if slots.len() > CATCH_UP_RUNS {
-                slots.remove(0);
-            }
-            next = match &self.cadence {
-                // Long gaps of short intervals are jumped over: only the newest slots matter.
-                Cadence::Interval { every_ms } => Some(jump(slot, *every_ms, now)),
-                Cadence::Cron { .. } => self.cadence.next_after(slot)?,
-            };
+            next = self.cadence.next_after(slot)?;
         }
-        let slots = match self.catch_up {
-            CatchUp::All => slots,
-            CatchUp::Latest => slots.split_off(slots.len().saturating_sub(1)),
-            CatchUp::Skip => slots.into_iter().filter(|slot| now - slot <= MISSED_AFTER).collect(),
-        };
-        Ok(Due { slots, next_at: next })
+        Ok(slots)
+    }
+
+    /// The first slot after `now`.
+    fn next_slot(
+        &self,
+        first: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, BadCadence> {
+        self.at_or_after(first, now + TimeDelta::microseconds(1))
+    }
+
+    /// The first slot that is not before `instant`, given a slot `first` to count intervals from.
+    fn at_or_after(
+        &self,
+        first: DateTime<Utc>,
+        instant: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, BadCadence> {
+        match &self.cadence {
+            _ if instant <= first => Ok(Some(first)),
+            Cadence::Interval { every_ms } => {
+                self.cadence.validate()?;
+                let passed = (instant - first).num_microseconds().unwrap_or(i64::MAX);
+                let every = every_ms.saturating_mul(1_000);
+                let steps = passed / every + i64::from(passed % every != 0);
+                Ok(Some(first + TimeDelta::milliseconds(every_ms.saturating_mul(steps))))
+            }
+            Cadence::Cron { .. } => self.cadence.next_after(instant - TimeDelta::microseconds(1)),
+        }
     }
 
     /// The run of one slot.
@@ -199,14 +253,6 @@ impl Schedule {
             tasks,
         }
     }
-}
-
-/// The slot after `slot`, or the oldest that could still matter for catching up.
-fn jump(slot: DateTime<Utc>, every_ms: i64, now: DateTime<Utc>) -> DateTime<Utc> {
-    let kept = i64::try_from(CATCH_UP_RUNS).unwrap_or(i64::MAX);
-    let behind = (now - slot).num_milliseconds() / every_ms;
-    let steps = (behind - kept).max(1);
-    slot + TimeDelta::milliseconds(every_ms.saturating_mul(steps))
 }
 
 #[cfg(test)]

@@ -80,3 +80,19 @@ fn a_bad_cadence_says_what_is_wrong() {
     let nonsense = Cadence::Cron { expression: "soon".to_owned(), timezone: "UTC".to_owned() };
     assert!(nonsense.validate().unwrap_err().to_string().starts_with("`expression` `soon`"));
 }
+
+#[test]
+fn a_cron_that_was_missed_for_a_year_is_looked_at_in_no_time() {
+    let every_second =
+        Cadence::Cron { expression: "* * * * * *".to_owned(), timezone: "UTC".to_owned() };
+    let now = at("2026-01-01T00:00:00.5Z");
+    for (catch_up, count) in
+        [(CatchUp::All, CATCH_UP_RUNS), (CatchUp::Latest, 1), (CatchUp::Skip, 60)]
+    {
+        let stale = schedule(every_second.clone(), catch_up, "2025-01-01T00:00:00Z");
+        let due = stale.due(now).unwrap();
+        assert_eq!(due.slots.len(), count, "{catch_up}");
+        assert_eq!(due.slots.last(), Some(&at("2026-01-01T00:00:00Z")), "{catch_up}");
+        assert_eq!(due.next_at, Some(at("2026-01-01T00:00:01Z")), "{catch_up}");
+    }
+}

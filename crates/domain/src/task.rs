@@ -201,10 +201,27 @@ pub struct Usage {
 
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
-        self.requests += other.requests;
-        self.tokens_in += other.tokens_in;
-        self.tokens_out += other.tokens_out;
-        self.model_ms += other.model_ms;
+        self.requests = self.requests.saturating_add(other.requests);
+        self.tokens_in = self.tokens_in.saturating_add(other.tokens_in);
+        self.tokens_out = self.tokens_out.saturating_add(other.tokens_out);
+        self.model_ms = self.model_ms.saturating_add(other.model_ms);
+    }
+}
+
+impl Usage {
+    /// What one attempt can have used at most, of anything; more is a server's mistake.
+    const MOST: i64 = 1_000_000_000_000;
+
+    /// The same within what can be: the numbers come from servers that may say anything.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        let bounded = |count: i64| count.clamp(0, Self::MOST);
+        Self {
+            requests: bounded(self.requests),
+            tokens_in: bounded(self.tokens_in),
+            tokens_out: bounded(self.tokens_out),
+            model_ms: bounded(self.model_ms),
+        }
     }
 }
 

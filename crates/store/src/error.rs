@@ -51,8 +51,20 @@ impl Error {
             | Self::Conflict { .. }
             | Self::Corrupt { .. }
             | Self::Schema(_)
-            | Self::Settings(_) => Self::Unavailable { reason: chain(self) },
+            | Self::Settings(_) => Self::Unavailable { reason: self.chain() },
         }
+    }
+
+    /// It and its causes, in one line.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
     }
 
     /// Whether the same request may succeed later, so that a client should be told to try again.
@@ -67,18 +79,6 @@ impl Error {
     }
 }
 
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
 fn is_connection_loss(error: &diesel::result::Error) -> bool {
     use diesel::result::{DatabaseErrorKind, Error as Diesel};
     let Diesel::DatabaseError(kind, info) = error else {
@@ -87,7 +87,8 @@ fn is_connection_loss(error: &diesel::result::Error) -> bool {
             Diesel::BrokenTransactionManager | Diesel::RollbackErrorOnCommit { .. }
         );
     };
-    let passing = ["connection", "database is locked", "statement timeout", "lock timeout"];
+    let passing =
+        ["connection", "database is locked", "deadlock", "statement timeout", "lock timeout"];
     matches!(
         kind,
         DatabaseErrorKind::ClosedConnection

@@ -11,7 +11,7 @@ operations! {
     /// Every event of a task, in order; empty where it never existed.
     read task_history(id: TaskId) -> Vec<Event> = history::of_task;
 
-    /// Up to `limit` events of a run after the event `after`, in order. An event shows only when no earlier one can still
-    /// appear, so a reader that goes on from the last id it saw misses none.
+    /// Up to `limit` events of a run after the event `after`, in order. Whoever appends to a run's history holds its lock, so
+    /// a reader that goes on from the last id it saw misses none.
     read run_events(id: RunId, after: i64, limit: u32) -> Vec<Event> = history::of_run;
 }

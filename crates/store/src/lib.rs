@@ -13,6 +13,7 @@
 mod args;
 mod error;
 mod key;
+mod literal;
 mod merge_patch;
 mod operations;
 mod paging;

@@ -3,7 +3,7 @@
 /// Each line is `mode name(arguments) -> answer = module::function;` where the function is in `queries/` and the mode is
 /// - `read`: one connection, no transaction;
 /// - `write`: one transaction, in a task of its own;
-/// - `batch`: as `write`; the function gets a `Vec` and, when a batch meets a conflict, is called for each item alone.
+/// - `batch`: as `write`; the function gets a `Vec` and is called for each item alone where the batch as a whole cannot be.
 macro_rules! operations {
     ($(
         $(#[$doc:meta])*
@@ -22,24 +22,18 @@ macro_rules! run {
     ($store:expr, batch, $module:ident :: $function:ident ($arg:ident)) => {{
         let whole = $arg.clone();
         match $crate::operations::run!($store, write, $module::$function(whole)) {
-            Err($crate::Error::Conflict { .. }) if $arg.len() > 1 => {
+            Err(error) if !error.is_transient() && $arg.len() > 1 => {
                 let mut answers = Vec::with_capacity($arg.len());
                 for item in $arg {
                     let one = vec![item];
-                    answers.extend($crate::operations::run!($store, alone, $module::$function(one))?);
+                    let answer = $crate::operations::run!($store, write, $module::$function(one));
+                    answers.extend($crate::runs::alone(answer)?);
                 }
                 Ok(answers)
             }
-            Err($crate::Error::Conflict { ids }) => Ok(vec![$crate::runs::Created::Conflict(ids)]),
-            other => other,
+            answer => $crate::runs::alone(answer),
         }
     }};
-    ($store:expr, alone, $module:ident :: $function:ident ($arg:ident)) => {
-        match $crate::operations::run!($store, write, $module::$function($arg)) {
-            Err($crate::Error::Conflict { ids }) => Ok(vec![$crate::runs::Created::Conflict(ids)]),
-            other => other,
-        }
-    };
     ($store:expr, write, $module:ident :: $function:ident ($($arg:expr),*)) => {
         match $store.backend() {
             $crate::store::Backend::Postgres(pool) => {

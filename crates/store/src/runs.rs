@@ -11,7 +11,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Page, PageRequest, operations::operations, tasks::AddedTask};
+use crate::{Error, Page, PageRequest, Result, operations::operations, tasks::AddedTask};
 
 /// Something to be created as a whole or not at all.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +80,20 @@ pub enum Created {
         task: TaskId,
         depends_on: TaskId,
     },
+    /// The database does not take it, and never will; the log says why.
+    Rejected,
+}
+
+/// The answer to a creation that was tried by itself.
+pub(crate) fn alone(answer: Result<Vec<Created>>) -> Result<Vec<Created>> {
+    match answer {
+        Err(Error::Conflict { ids }) => Ok(vec![Created::Conflict(ids)]),
+        Err(error @ Error::Query { .. }) if !error.is_transient() => {
+            tracing::error!("A creation cannot be stored: {}", error.chain());
+            Ok(vec![Created::Rejected])
+        }
+        answer => answer,
+    }
 }
 
 /// Which runs to list.

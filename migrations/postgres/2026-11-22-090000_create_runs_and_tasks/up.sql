@@ -67,7 +67,7 @@ CREATE TABLE tasks (
     started_at timestamptz,
     finished_at timestamptz,
     CONSTRAINT tasks_leased CHECK ((status = 'running') = (worker_id IS NOT NULL AND leased_until IS NOT NULL)),
-    CONSTRAINT tasks_attempts CHECK (attempt >= 0 AND (max_attempts IS NULL OR attempt <= max_attempts)),
+    CONSTRAINT tasks_attempts CHECK (attempt >= 0 AND (max_attempts IS NULL OR (max_attempts >= 1 AND attempt <= max_attempts))),
     CONSTRAINT tasks_backoff CHECK ((status = 'retrying') = (run_at IS NOT NULL)),
     CONSTRAINT tasks_finished
         CHECK ((status IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL))
@@ -84,6 +84,7 @@ CREATE INDEX tasks_queued ON tasks (role, priority, queued_at) WHERE status = 'q
 CREATE INDEX tasks_running ON tasks (id) WHERE status = 'running';
 CREATE INDEX tasks_retrying ON tasks (run_at) WHERE status = 'retrying';
 CREATE INDEX tasks_pending ON tasks (created_at, id) WHERE status = 'pending';
+CREATE INDEX tasks_waiting ON tasks (created_at, id) WHERE status = 'waiting';
 CREATE INDEX tasks_failed ON tasks (created_at, id) WHERE status = 'failed';
 CREATE INDEX tasks_cancelled ON tasks (finished_at) WHERE status = 'cancelled';
 
@@ -103,11 +104,9 @@ CREATE TABLE events (
     at timestamptz NOT NULL,
     kind text NOT NULL,
     attempt integer,
-    data json NOT NULL,
-    xid xid8 NOT NULL DEFAULT pg_current_xact_id()
+    data json NOT NULL
 );
 COMMENT ON TABLE events IS 'What happened to runs and tasks; append-only';
-COMMENT ON COLUMN events.xid IS 'The writing transaction: a stream shows an event only when no older transaction can still add one';
 COMMENT ON COLUMN events.task_id IS 'Not a foreign key: the history of a deleted task stays with its run';
 CREATE INDEX events_of_run ON events (run_id, id);
 

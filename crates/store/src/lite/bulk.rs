@@ -19,13 +19,13 @@ pub(crate) fn pattern(text: &str) -> String {
     format!("%{escaped}%")
 }
 
-/// Ends attempts; gives back the tasks whose guard held.
+/// Ends attempts; gives back the tasks, with their fences, whose guard held.
 pub(crate) async fn settle_tasks(
     conn: &mut Conn,
     rows: &[SettleRow],
     holder: Holder,
     now: DateTime<Utc>,
-) -> Result<Vec<Key>> {
+) -> Result<Vec<(Key, i64)>> {
     let mut settled = Vec::with_capacity(rows.len());
     for row in rows {
         let (code, message) = failure_columns(row.error.as_ref());
@@ -65,7 +65,7 @@ pub(crate) async fn settle_tasks(
             }
         };
         if changed.during("settle a task")? > 0 {
-            settled.push(row.id);
+            settled.push((row.id, row.fence));
         }
     }
     Ok(settled)

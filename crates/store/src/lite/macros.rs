@@ -48,10 +48,3 @@ macro_rules! contains {
         $column.like(crate::lite::bulk::pattern($text)).escape('\\')
     };
 }
-
-/// One writer at a time: an event that is seen is the newest.
-macro_rules! settled_event {
-    () => {
-        diesel::dsl::sql::<diesel::sql_types::Bool>("1 = 1")
-    };
-}

@@ -18,9 +18,11 @@ pub(crate) fn pattern(text: &str) -> String {
 }
 
 #[derive(diesel::QueryableByName)]
-struct Id {
+struct SettledRow {
     #[diesel(sql_type = SqlUuid)]
     id: Key,
+    #[diesel(sql_type = BigInt)]
+    fence: i64,
 }
 
 const SETTLE: &str = "
@@ -45,15 +47,15 @@ UPDATE tasks t
              requests, tokens_in, tokens_out, model_ms)
  WHERE t.id = s.id AND t.fence = s.fence AND t.status = 'running'
    AND CASE WHEN $14::uuid IS NULL THEN t.leased_until < $1 ELSE t.worker_id = $14 END
-RETURNING t.id";
+RETURNING t.id, t.fence";
 
-/// Ends attempts; gives back the tasks whose guard held.
+/// Ends attempts; gives back the tasks, with their fences, whose guard held.
 pub(crate) async fn settle_tasks(
     conn: &mut Conn,
     rows: &[SettleRow],
     holder: Holder,
     now: DateTime<Utc>,
-) -> Result<Vec<Key>> {
+) -> Result<Vec<(Key, i64)>> {
     let worker = match holder {
         Holder::Worker(worker) => Some(Key::from(worker)),
         Holder::Nobody => None,
@@ -61,7 +63,7 @@ pub(crate) async fn settle_tasks(
     let (codes, messages): (Vec<_>, Vec<_>) =
         rows.iter().map(|row| failure_columns(row.error.as_ref())).unzip();
     let usage = |of: fn(&SettleRow) -> i64| rows.iter().map(of).collect::<Vec<i64>>();
-    let settled: Vec<Id> = diesel::sql_query(SETTLE)
+    let settled: Vec<SettledRow> = diesel::sql_query(SETTLE)
         .bind::<Timestamptz, _>(now)
         .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.id).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.fence).collect::<Vec<_>>())
@@ -83,7 +85,7 @@ pub(crate) async fn settle_tasks(
         .load(conn)
         .await
         .during("settle tasks")?;
-    Ok(settled.into_iter().map(|row| row.id).collect())
+    Ok(settled.into_iter().map(|row| (row.id, row.fence)).collect())
 }
 
 const UPDATE_RUNS: &str = "

@@ -1,11 +1,13 @@
 //! Statements that the two databases phrase differently, as macros, since their types differ too.
 
-/// Inserts many rows in one statement; none for no rows.
+/// Rows of one `INSERT`: a statement has at most 65,535 binds, and no table has 32 columns.
+pub(crate) const ROWS: usize = 2_000;
+
+/// Inserts many rows, in as few statements as their binds allow.
 macro_rules! insert_all {
     ($conn:expr, $table:path, $rows:expr, $action:literal) => {{
-        let rows = $rows;
-        if !rows.is_empty() {
-            diesel::insert_into($table).values(&rows).execute($conn).await.during($action)?;
+        for rows in $rows.chunks(crate::pg::macros::ROWS) {
+            diesel::insert_into($table).values(rows).execute($conn).await.during($action)?;
         }
     }};
 }
@@ -13,18 +15,17 @@ macro_rules! insert_all {
 /// Inserts many rows, leaves out those whose key is there, and gives back the keys that went in.
 macro_rules! insert_new {
     ($conn:expr, $table:path, $rows:expr, $key:expr => $key_type:ty, $action:literal) => {{
-        let rows = $rows;
-        let inserted: Vec<$key_type> = if rows.is_empty() {
-            Vec::new()
-        } else {
-            diesel::insert_into($table)
-                .values(&rows)
+        let mut inserted: Vec<$key_type> = Vec::new();
+        for rows in $rows.chunks(crate::pg::macros::ROWS) {
+            let keys: Vec<$key_type> = diesel::insert_into($table)
+                .values(rows)
                 .on_conflict_do_nothing()
                 .returning($key)
                 .get_results($conn)
                 .await
-                .during($action)?
-        };
+                .during($action)?;
+            inserted.extend(keys);
+        }
         inserted
     }};
 }
@@ -47,14 +48,5 @@ macro_rules! locked_if_free {
 macro_rules! contains {
     ($column:expr, $text:expr) => {
         $column.ilike(crate::pg::bulk::pattern($text))
-    };
-}
-
-/// Whether no older transaction can still add an event before this one.
-macro_rules! settled_event {
-    () => {
-        diesel::dsl::sql::<diesel::sql_types::Bool>(
-            "events.xid < pg_snapshot_xmin(pg_current_snapshot())",
-        )
     };
 }

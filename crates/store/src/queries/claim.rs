@@ -1,6 +1,9 @@
 //! Claim and renew: how a worker gets and keeps the lease of tasks.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -10,7 +13,7 @@ use domain::{
     ids::{RunId, TaskId},
     role::Role,
     run::{Budget, RunStatus},
-    task::{ClaimedTask, TaskStatus},
+    task::{ClaimedTask, TaskKind, TaskStatus},
 };
 use serde_json::json;
 
@@ -25,6 +28,7 @@ use crate::{
     Error, Result,
     error::During,
     key::{Key, keys},
+    literal::status_is,
     tasks::ClaimTerms,
 };
 
@@ -41,7 +45,7 @@ pub(crate) async fn claim(
 ) -> Result<Vec<ClaimedTask>> {
     let candidates: Vec<(Key, Key)> = tasks::table
         .filter(tasks::id.eq_any(keys(&ids)))
-        .filter(tasks::status.eq(TaskStatus::Queued.name()))
+        .filter(status_is(TaskStatus::Queued))
         .select((tasks::id, tasks::run_id))
         .load(conn)
         .await
@@ -57,7 +61,7 @@ pub(crate) async fn claim_next(
 ) -> Result<Vec<ClaimedTask>> {
     let roles: Vec<_> = roles.iter().map(|role| role.name()).collect();
     let candidates: Vec<(Key, Key)> = tasks::table
-        .filter(tasks::status.eq(TaskStatus::Queued.name()))
+        .filter(status_is(TaskStatus::Queued))
         .filter(tasks::role.eq_any(roles))
         .order((tasks::priority, tasks::queued_at))
         .limit(i64::from(limit))
@@ -78,66 +82,88 @@ async fn claim_candidates(
     }
     let now = dialect::now(conn).await?;
     let places = candidates.iter().map(|(_, run)| (*run).into()).collect();
-    let mut runs = lookup::read_runs(conn, places).await?;
-    start_runs(conn, &mut runs, now).await?;
-    take(conn, candidates.into_iter().map(|(task, _)| task).collect(), terms, &runs, now).await
+    // Locked, though few of them change: their history is written in the order in which it can be read.
+    let mut runs = lookup::lock_runs(conn, places).await?;
+    let ids = candidates.into_iter().filter(|(_, run)| is_understood(&runs, (*run).into()));
+    let ids = ids.map(|(task, _)| task).collect();
+    let claimed = take(conn, ids, terms, &runs, now).await?;
+    let begun = claimed.iter().map(|task| task.run_id).collect();
+    start_runs(conn, begun, &mut runs, now).await?;
+    Ok(claimed)
 }
 
-/// Marks runs as running whose first task is about to begin. Before the tasks, as locks are ordered.
-async fn start_runs(conn: &mut Conn, runs: &mut Runs, now: DateTime<Utc>) -> Result<()> {
-    let idle =
-        |status: &str| status == RunStatus::Queued.name() || status == RunStatus::Waiting.name();
-    let ids: Vec<Key> = runs.values().filter(|row| idle(&row.status)).map(|row| row.id).collect();
-    if ids.is_empty() {
-        return Ok(());
+/// Whether a run's row is one that this version understands. A newer one may have written it: then a newer worker takes its
+/// tasks, and this one goes on with the others.
+fn is_understood(runs: &Runs, id: RunId) -> bool {
+    match runs.get(&id).map(super::rows::RunRow::facts) {
+        Some(Ok(_)) => true,
+        Some(Err(error)) => {
+            tracing::error!(run.id = %id, "A run's tasks are left to a newer version: {error}");
+            false
+        }
+        None => false,
     }
-    let query = locked!(
-        runs::table
-            .filter(runs::id.eq_any(ids))
-            .filter(runs::status.eq_any([RunStatus::Queued.name(), RunStatus::Waiting.name()]))
-            .order(runs::id)
-            .select((runs::id, runs::started_at, runs::budget))
-    );
-    let rows: Vec<(Key, Option<DateTime<Utc>>, serde_json::Value)> =
-        query.load(conn).await.during("lock runs to start")?;
-    let ids: Vec<Key> = rows.iter().map(|row| row.0).collect();
-    diesel::update(runs::table.filter(runs::id.eq_any(&ids)))
-        .set(runs::status.eq(RunStatus::Running.name()))
-        .execute(conn)
-        .await
-        .during("start runs")?;
-    let first: Vec<Key> = rows.iter().filter(|row| row.1.is_none()).map(|row| row.0).collect();
-    diesel::update(runs::table.filter(runs::id.eq_any(first)))
-        .set(runs::started_at.eq(now))
-        .execute(conn)
-        .await
-        .during("note the start of runs")?;
-    for (id, started_at, budget) in rows {
-        let budget: Budget = typed("runs.budget", budget)?;
-        if let (None, Some(minutes)) = (started_at, budget.max_minutes) {
-            set_deadline(conn, id, now + TimeDelta::minutes(minutes)).await?;
+}
+
+/// Marks those of these runs as running that have not begun, or had come to a halt.
+async fn start_runs(
+    conn: &mut Conn,
+    ids: BTreeSet<RunId>,
+    runs: &mut Runs,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let idle = [RunStatus::Queued.name(), RunStatus::Waiting.name()];
+    let (mut halted, mut first, mut events) = (Vec::new(), Vec::new(), Vec::new());
+    for id in ids {
+        let Some(row) = runs.get_mut(&id).filter(|row| idle.contains(&row.status.as_str())) else {
+            continue;
+        };
+        RunStatus::Running.name().clone_into(&mut row.status);
+        events.push(NewEvent::of_run(id, now, EventKind::RunStarted, json!({})));
+        if row.started_at.is_some() {
+            halted.push(row.id);
+            continue;
+        }
+        row.started_at = Some(now);
+        match typed::<Budget>("runs.budget", row.budget.clone())?.max_minutes {
+            Some(minutes) => start_with_deadline(conn, row.id, now, minutes).await?,
+            None => first.push(row.id),
         }
     }
-    let started: Vec<RunId> = ids.into_iter().map(RunId::from).collect();
-    let events = started
-        .iter()
-        .map(|id| NewEvent::of_run(*id, now, EventKind::RunStarted, json!({})))
-        .collect();
-    for id in started {
-        if let Some(row) = runs.get_mut(&id) {
-            RunStatus::Running.name().clone_into(&mut row.status);
-        }
+    if !first.is_empty() {
+        diesel::update(runs::table.filter(runs::id.eq_any(first)))
+            .set((runs::status.eq(RunStatus::Running.name()), runs::started_at.eq(now)))
+            .execute(conn)
+            .await
+            .during("start runs")?;
+    }
+    if !halted.is_empty() {
+        diesel::update(runs::table.filter(runs::id.eq_any(halted)))
+            .set(runs::status.eq(RunStatus::Running.name()))
+            .execute(conn)
+            .await
+            .during("start runs again")?;
     }
     history::append(conn, events).await
 }
 
-/// Only runs with a budget of minutes have one: a statement for each is rare.
-async fn set_deadline(conn: &mut Conn, id: Key, at: DateTime<Utc>) -> Result<()> {
+/// Only runs with a budget of minutes have a deadline: a statement for each is rare.
+async fn start_with_deadline(
+    conn: &mut Conn,
+    id: Key,
+    now: DateTime<Utc>,
+    minutes: i64,
+) -> Result<()> {
+    let deadline = TimeDelta::try_minutes(minutes).and_then(|span| now.checked_add_signed(span));
     diesel::update(runs::table.find(id))
-        .set(runs::deadline_at.eq(at))
+        .set((
+            runs::status.eq(RunStatus::Running.name()),
+            runs::started_at.eq(now),
+            runs::deadline_at.eq(deadline),
+        ))
         .execute(conn)
         .await
-        .during("set a run's deadline")
+        .during("start a run with a deadline")
         .map(drop)
 }
 
@@ -152,10 +178,16 @@ pub(crate) async fn take(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
+    // Kinds that a newer version has made are for its workers.
+    let kinds: Vec<_> = TaskKind::ALL.iter().map(|kind| kind.name()).collect();
     let free = locked_if_free!(
         tasks::table
             .filter(tasks::id.eq_any(ids))
-            .filter(tasks::status.eq(TaskStatus::Queued.name()))
+            .filter(status_is(TaskStatus::Queued))
+            .filter(tasks::kind.eq_any(kinds))
+            .filter(
+                tasks::max_attempts.is_null().or(tasks::attempt.nullable().lt(tasks::max_attempts))
+            )
             .order(tasks::id)
             .select(tasks::id)
     );
@@ -197,24 +229,40 @@ pub(crate) async fn renew(
     terms: ClaimTerms,
 ) -> Result<Vec<TaskId>> {
     let now = dialect::now(conn).await?;
+    let worker = Key::from(terms.worker);
     let ids: Vec<Key> = held.iter().map(|(id, _)| (*id).into()).collect();
-    let kept: Vec<(Key, i64)> = diesel::update(tasks::table.filter(tasks::id.eq_any(ids)))
+    // A row that somebody else holds is about to change: waiting for it could end in a circle of locks.
+    let free = locked_if_free!(
+        tasks::table
+            .filter(tasks::id.eq_any(&ids))
+            .filter(tasks::worker_id.eq(worker))
+            .select(tasks::id)
+    );
+    let free: Vec<Key> = free.load(conn).await.during("lock leases to renew")?;
+    diesel::update(tasks::table.filter(tasks::id.eq_any(free)))
         .filter(tasks::status.eq(TaskStatus::Running.name()))
-        .filter(tasks::worker_id.eq(Key::from(terms.worker)))
+        .filter(tasks::worker_id.eq(worker))
         .set(tasks::leased_until.eq(now + terms.lease))
-        .returning((tasks::id, tasks::fence))
-        .get_results(conn)
+        .execute(conn)
         .await
         .during("renew leases")?;
-    let kept: HashSet<(TaskId, i64)> =
-        kept.into_iter().map(|(id, fence)| (id.into(), fence)).collect();
-    Ok(held.into_iter().filter(|held| !kept.contains(held)).map(|(id, _)| id).collect())
+    let mine: Vec<(Key, i64)> = tasks::table
+        .filter(tasks::id.eq_any(ids))
+        .filter(tasks::status.eq(TaskStatus::Running.name()))
+        .filter(tasks::worker_id.eq(worker))
+        .select((tasks::id, tasks::fence))
+        .load(conn)
+        .await
+        .during("look at leases")?;
+    let mine: HashSet<(TaskId, i64)> =
+        mine.into_iter().map(|(id, fence)| (id.into(), fence)).collect();
+    Ok(held.into_iter().filter(|held| !mine.contains(held)).map(|(id, _)| id).collect())
 }
 
 pub(crate) async fn recently_cancelled(conn: &mut Conn, within: Duration) -> Result<Vec<TaskId>> {
     let since = dialect::now(conn).await? - within;
     let ids: Vec<Key> = tasks::table
-        .filter(tasks::status.eq(TaskStatus::Cancelled.name()))
+        .filter(status_is(TaskStatus::Cancelled))
         .filter(tasks::finished_at.gt(since))
         // One that never began is nobody's to stop.
         .filter(tasks::started_at.is_not_null())

@@ -64,10 +64,13 @@ async fn create_all(conn: &mut Conn, creations: Vec<Creation>) -> Result<Vec<Cre
     let existing = lookup::lock_runs(conn, places).await?;
     let known = known_dependencies(conn, &creations).await?;
 
-    let mut answers: Vec<Option<Created>> = creations
-        .iter()
-        .map(|creation| obstacle(creation, &existing, &known).transpose())
-        .collect::<Result<_>>()?;
+    // What was answered before is answered so again, whatever has become of its run since.
+    let mut answers = guards::answered_before(conn, &creations).await?;
+    for (creation, answer) in creations.iter().zip(&mut answers) {
+        if answer.is_none() {
+            *answer = obstacle(creation, &existing, &known).transpose()?;
+        }
+    }
     let repeats = guards::pass(conn, &creations, &mut answers, now).await?;
     let open: Vec<usize> = (0..creations.len()).filter(|index| answers[*index].is_none()).collect();
 
@@ -86,7 +89,10 @@ async fn create_all(conn: &mut Conn, creations: Vec<Creation>) -> Result<Vec<Cre
         let creation = &creations[index];
         let set = CreatedSet {
             runs: creation.runs.iter().map(|run| create_rows::run_as_stored(run, now)).collect(),
-            tasks: placed.iter().map(|placed| placed.as_stored(now)).collect(),
+            tasks: placed
+                .iter()
+                .map(|it| it.as_stored(by_task.contains_key(&it.task.id), now))
+                .collect(),
         };
         if let Guard::Idempotency { principal, key, .. } = &creation.guard {
             guards::remember_answer(conn, principal, key, &set).await?;
@@ -126,7 +132,7 @@ async fn ready_at_once(
         }
     }
     let ready = transitions::ready(conn, late).await?;
-    let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued, afresh: false };
+    let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
     transitions::queue(conn, ready, how, now).await
 }
 

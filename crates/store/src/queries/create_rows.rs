@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use domain::{
     history::EventKind,
-    ids::RunId,
+    ids::{RunId, TaskId},
     message::Message,
     run::{NewRun, Run, RunStatus},
     task::{NewTask, Task, TaskStatus, Usage},
@@ -30,13 +30,21 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
+    /// What it depends on, each once and in order.
+    fn depends_on(&self) -> Vec<TaskId> {
+        let mut ids = self.task.depends_on.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
     pub(crate) fn status(&self) -> TaskStatus {
         if self.paused { TaskStatus::Pending } else { self.task.first_status() }
     }
 
-    /// The task as it is right after its making.
-    pub(crate) fn as_stored(&self, now: DateTime<Utc>) -> Task {
-        let status = self.status();
+    /// The task as it is right after its making, which may have queued it.
+    pub(crate) fn as_stored(&self, queued: bool, now: DateTime<Utc>) -> Task {
+        let status = if queued { TaskStatus::Queued } else { self.status() };
         Task {
             id: self.task.id,
             run_id: self.run_id,
@@ -47,7 +55,7 @@ impl Placed {
             payload: self.task.payload.clone(),
             metadata: self.task.metadata.clone(),
             priority: self.task.priority,
-            depends_on: self.task.depends_on.clone(),
+            depends_on: self.depends_on(),
             dispatched: self.task.dispatch,
             attempt: 0,
             max_attempts: self.task.max_attempts,
@@ -168,17 +176,18 @@ pub(crate) async fn insert_tasks(
     new: &[Placed],
     now: DateTime<Utc>,
 ) -> Result<Vec<Message>> {
-    let rows: Vec<_> = new.iter().map(|placed| task_row(placed, now)).collect();
+    let mut rows: Vec<_> = new.iter().map(|placed| task_row(placed, now)).collect();
+    // In one order, so that two transactions with the same ids do not wait for each other in a circle.
+    rows.sort_unstable_by_key(|row| row.id);
     insert_all!(conn, tasks::table, rows, "insert tasks");
     let edges: Vec<_> = new
         .iter()
         .flat_map(|placed| {
             let task_id = placed.task.id.into();
             placed
-                .task
-                .depends_on
-                .iter()
-                .map(move |on| NewDependency { task_id, depends_on: (*on).into() })
+                .depends_on()
+                .into_iter()
+                .map(move |on| NewDependency { task_id, depends_on: on.into() })
         })
         .collect();
     insert_all!(conn, dependencies::table, edges, "insert dependencies");

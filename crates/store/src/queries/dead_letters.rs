@@ -25,6 +25,7 @@ use super::{
     run_status::{self, Delta},
     runs,
     schema::{dead_letters, tasks as tasks_table},
+    settle::is_paused,
     tasks,
     transitions::{self, Queueing},
 };
@@ -96,6 +97,8 @@ pub(crate) async fn list(
     }
     if let Some(after) = page.after {
         let id = Key(Uuid::parse_str(&after.id).unwrap_or_default());
+        // Its own bound, which an index can use, beside the exact one.
+        query = query.filter(dead_letters::at.le(after.at));
         query = query.filter(
             dead_letters::at
                 .lt(after.at)
@@ -144,28 +147,32 @@ async fn chosen(conn: &mut Conn, choice: DeadLetterChoice) -> Result<Vec<(Key, K
 
 pub(crate) async fn replay(conn: &mut Conn, choice: DeadLetterChoice) -> Result<DeadLettersDone> {
     let letters = chosen(conn, choice).await?;
-    let mut runs =
-        lookup::lock_runs(conn, letters.iter().map(|(_, run)| (*run).into()).collect()).await?;
+    let places = letters.iter().map(|(_, run)| (*run).into()).collect();
+    let mut runs = lookup::lock_runs(conn, places).await?;
     let tasks: Vec<Key> = letters.into_iter().map(|(task, _)| task).collect();
-    let announce = revive(conn, tasks, TaskStatus::Failed, &mut runs).await?;
-    let task_ids = announce.iter().map(|row| row.message.task_id).collect();
+    let Revived { task_ids, announce } = revive(conn, tasks, TaskStatus::Failed, &mut runs).await?;
     Ok(DeadLettersDone { task_ids, announce })
 }
 
 pub(crate) async fn purge(conn: &mut Conn, choice: DeadLetterChoice) -> Result<DeadLettersDone> {
     let letters = chosen(conn, choice).await?;
     let now = dialect::now(conn).await?;
-    let gone: Vec<Key> = letters.iter().map(|(task, _)| *task).collect();
-    forget(conn, &gone).await?;
-    let events = letters.iter().map(|(task, run)| {
+    // The runs first: whoever writes their history holds them.
+    lookup::lock_runs(conn, letters.iter().map(|(_, run)| (*run).into()).collect()).await?;
+    let ids: Vec<Key> = letters.into_iter().map(|(task, _)| task).collect();
+    let gone: Vec<(Key, Key)> =
+        diesel::delete(dead_letters::table.filter(dead_letters::task_id.eq_any(ids)))
+            .returning((dead_letters::task_id, dead_letters::run_id))
+            .get_results(conn)
+            .await
+            .during("purge dead letters")?;
+    let events = gone.iter().map(|(task, run)| {
         let ids = ((*run).into(), (*task).into());
         NewEvent::of_task(ids, now, EventKind::DeadLetterPurged, 0, json!({}))
     });
     history::append(conn, events.collect()).await?;
-    Ok(DeadLettersDone {
-        task_ids: gone.into_iter().map(TaskId::from).collect(),
-        announce: Vec::new(),
-    })
+    let task_ids = gone.into_iter().map(|(task, _)| task.into()).collect();
+    Ok(DeadLettersDone { task_ids, announce: Vec::new() })
 }
 
 async fn forget(conn: &mut Conn, ids: &[Key]) -> Result<()> {
@@ -178,15 +185,16 @@ async fn forget(conn: &mut Conn, ids: &[Key]) -> Result<()> {
 
 pub(crate) async fn retry(conn: &mut Conn, id: TaskId) -> Result<Changed<Task>> {
     let Some((task, mut runs)) = tasks::lock(conn, id).await? else { return Ok(Changed::Missing) };
+    let key = Key::from(id);
     let announce = match task.status {
         TaskStatus::Failed | TaskStatus::Cancelled => {
-            revive(conn, vec![id.into()], task.status, &mut runs).await?
+            if transitions::hopeless(conn, &[key]).await?.contains(&key) {
+                // It would wait for a task that nobody tries again.
+                return Ok(Changed::NotNow(task.status));
+            }
+            revive(conn, vec![key], task.status, &mut runs).await?.announce
         }
-        TaskStatus::Retrying => {
-            let now = dialect::now(conn).await?;
-            let how = Queueing { from: task.status, event: EventKind::TaskQueued, afresh: false };
-            transitions::queue_and_announce(conn, vec![id.into()], how, now).await?
-        }
+        TaskStatus::Retrying => end_backoff(conn, &task, &runs).await?,
         TaskStatus::Pending
         | TaskStatus::Queued
         | TaskStatus::Running
@@ -194,6 +202,23 @@ pub(crate) async fn retry(conn: &mut Conn, id: TaskId) -> Result<Changed<Task>> 
         | TaskStatus::Completed => return Ok(Changed::NotNow(task.status)),
     };
     tasks::changed(conn, id, announce).await
+}
+
+/// Lets a retrying task come now; in a paused run, as soon as that is resumed.
+async fn end_backoff(conn: &mut Conn, task: &Task, runs: &Runs) -> Result<Vec<OutboxMessage>> {
+    let now = dialect::now(conn).await?;
+    let key = Key::from(task.id);
+    diesel::update(tasks_table::table.find(key))
+        .filter(tasks_table::status.eq(TaskStatus::Retrying.name()))
+        .set(tasks_table::run_at.eq(now))
+        .execute(conn)
+        .await
+        .during("end a backoff")?;
+    if is_paused(runs, task.run_id) {
+        return Ok(Vec::new());
+    }
+    let how = Queueing { from: TaskStatus::Retrying, event: EventKind::TaskQueued };
+    transitions::queue_and_announce(conn, vec![key], how, now).await
 }
 
 pub(crate) async fn retry_run(conn: &mut Conn, id: RunId) -> Result<RunChanged> {
@@ -214,58 +239,92 @@ pub(crate) async fn retry_run(conn: &mut Conn, id: RunId) -> Result<RunChanged> 
         // Its workflow ended it; there is nothing that could be tried again.
         return Ok(RunChanged::NotNow(status));
     }
-    let announce = revive(conn, failed, TaskStatus::Failed, &mut runs).await?;
+    let announce = revive(conn, failed, TaskStatus::Failed, &mut runs).await?.announce;
     runs::changed(conn, id, announce).await
 }
 
-/// Queues ended tasks again; what was cancelled for want of them waits again, and their runs live again.
+/// Tasks that live again.
+struct Revived {
+    task_ids: Vec<TaskId>,
+    /// Messages of those of them that nothing holds back.
+    announce: Vec<OutboxMessage>,
+}
+
+/// Lets ended tasks begin anew; what was cancelled for want of them waits again, and their runs live again.
 async fn revive(
     conn: &mut Conn,
     ids: Vec<Key>,
     from: TaskStatus,
     runs: &mut Runs,
-) -> Result<Vec<OutboxMessage>> {
+) -> Result<Revived> {
     let now = dialect::now(conn).await?;
-    let how = Queueing { from, event: EventKind::TaskReplayed, afresh: true };
-    let announce = transitions::queue_and_announce(conn, ids, how, now).await?;
-    let revived: Vec<Key> = announce.iter().map(|row| row.message.task_id.into()).collect();
-    forget(conn, &revived).await?;
-    revive_dependents(conn, revived, now).await?;
-    let touched: BTreeSet<RunId> = announce.iter().map(|row| row.message.run_id).collect();
+    let revived = begin_anew(conn, ids, (from, None), EventKind::TaskReplayed, now).await?;
+    let keys: Vec<Key> = revived.iter().map(|(task, _)| *task).collect();
+    forget(conn, &keys).await?;
+    revive_dependents(conn, keys, now).await?;
+
+    let touched: BTreeSet<RunId> = revived.iter().map(|(_, run)| (*run).into()).collect();
+    let free =
+        revived.iter().filter(|(_, run)| !is_paused(runs, (*run).into())).map(|(task, _)| *task);
+    let ready = transitions::ready(conn, free.collect()).await?;
+    let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
+    let announce = transitions::queue_and_announce(conn, ready, how, now).await?;
     let deltas: BTreeMap<RunId, Delta> =
         touched.into_iter().map(|run| (run, Delta { reopen: true, ..Delta::default() })).collect();
     run_status::refresh(conn, runs, deltas, now).await?;
-    Ok(announce)
+    Ok(Revived { task_ids: revived.into_iter().map(|(task, _)| task.into()).collect(), announce })
+}
+
+/// Sets tasks back to pending, with their attempts counted from zero. Gives back those that were in the state to come from.
+async fn begin_anew(
+    conn: &mut Conn,
+    ids: Vec<Key>,
+    (from, reason): (TaskStatus, Option<CancelReason>),
+    event: EventKind,
+    now: DateTime<Utc>,
+) -> Result<Vec<(Key, Key)>> {
+    debug_assert!(from.may_become(TaskStatus::Pending), "{from} → pending");
+    let mut query = tasks_table::table
+        .filter(tasks_table::id.eq_any(ids))
+        .filter(tasks_table::status.eq(from.name()))
+        .select(tasks_table::id)
+        .into_boxed();
+    if let Some(reason) = reason {
+        query = query.filter(tasks_table::cancel_reason.eq(reason.name()));
+    }
+    let ids: Vec<Key> = query.load(conn).await.during("look for tasks to revive")?;
+    let rows: Vec<(Key, Key)> =
+        diesel::update(tasks_table::table.filter(tasks_table::id.eq_any(ids)))
+            .filter(tasks_table::status.eq(from.name()))
+            .set((
+                tasks_table::status.eq(TaskStatus::Pending.name()),
+                tasks_table::dispatched.eq(true),
+                tasks_table::attempt.eq(0),
+                tasks_table::error_code.eq(None::<String>),
+                tasks_table::error_message.eq(None::<String>),
+                tasks_table::cancel_reason.eq(None::<String>),
+                tasks_table::finished_at.eq(None::<DateTime<Utc>>),
+            ))
+            .returning((tasks_table::id, tasks_table::run_id))
+            .get_results(conn)
+            .await
+            .during("revive tasks")?;
+    let events = rows.iter().map(|(task, run)| {
+        NewEvent::of_task(((*run).into(), (*task).into()), now, event, 0, json!({}))
+    });
+    history::append(conn, events.collect()).await?;
+    Ok(rows)
 }
 
 async fn revive_dependents(conn: &mut Conn, ids: Vec<Key>, now: DateTime<Utc>) -> Result<()> {
+    let from = (TaskStatus::Cancelled, Some(CancelReason::DependencyFailed));
     let mut upstream = ids;
     while !upstream.is_empty() {
-        let waiting = transitions::dependents(conn, &upstream).await?;
-        let rows: Vec<(Key, Key)> =
-            diesel::update(tasks_table::table.filter(tasks_table::id.eq_any(waiting)))
-                .filter(tasks_table::status.eq(TaskStatus::Cancelled.name()))
-                .filter(tasks_table::cancel_reason.eq(CancelReason::DependencyFailed.name()))
-                .set((
-                    tasks_table::status.eq(TaskStatus::Pending.name()),
-                    tasks_table::cancel_reason.eq(None::<String>),
-                    tasks_table::finished_at.eq(None::<DateTime<Utc>>),
-                ))
-                .returning((tasks_table::id, tasks_table::run_id))
-                .get_results(conn)
-                .await
-                .during("revive dependents")?;
-        let events = rows.iter().map(|(task, run)| {
-            NewEvent::of_task(
-                ((*run).into(), (*task).into()),
-                now,
-                EventKind::TaskRevived,
-                0,
-                json!({}),
-            )
-        });
-        history::append(conn, events.collect()).await?;
-        upstream = rows.into_iter().map(|row| row.0).collect();
+        let mut waiting = transitions::dependents(conn, &upstream).await?;
+        let hopeless = transitions::hopeless(conn, &waiting).await?;
+        waiting.retain(|id| !hopeless.contains(id));
+        let rows = begin_anew(conn, waiting, from, EventKind::TaskRevived, now).await?;
+        upstream = rows.into_iter().map(|(task, _)| task).collect();
     }
     Ok(())
 }

@@ -113,6 +113,8 @@ pub(crate) async fn list(
         query = query.filter(deliveries::repository.eq(repository));
     }
     if let Some(after) = page.after {
+        // Its own bound, which an index can use, beside the exact one.
+        query = query.filter(deliveries::received_at.le(after.at));
         query = query.filter(
             deliveries::received_at
                 .lt(after.at)
@@ -181,7 +183,15 @@ pub(crate) async fn redeliveries(conn: &mut Conn, limit: u32) -> Result<Vec<Stor
         .load(conn)
         .await
         .during("look for redeliveries")?;
-    rows.into_iter().map(stored).collect()
+    let readable = rows.into_iter().filter_map(|row| {
+        let id = row.0.id.clone();
+        stored(row)
+            .inspect_err(|error| {
+                tracing::error!(delivery.id = id, "A delivery cannot be read: {error}")
+            })
+            .ok()
+    });
+    Ok(readable.collect())
 }
 
 /// Takes a delivery that waits to be taken again; false where another has taken it.

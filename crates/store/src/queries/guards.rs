@@ -171,6 +171,47 @@ async fn pass_keys(
     Ok(repeats)
 }
 
+/// The answers that earlier requests with the same keys got.
+pub(crate) async fn answered_before(
+    conn: &mut Conn,
+    creations: &[Creation],
+) -> Result<Vec<Option<Created>>> {
+    let mut wanted: HashMap<(&str, &str), Vec<(usize, &[u8])>> = HashMap::new();
+    for (index, creation) in creations.iter().enumerate() {
+        if let Guard::Idempotency { principal, key, fingerprint } = &creation.guard {
+            wanted.entry((principal, key)).or_default().push((index, fingerprint));
+        }
+    }
+    let mut answers: Vec<Option<Created>> = creations.iter().map(|_| None).collect();
+    if wanted.is_empty() {
+        return Ok(answers);
+    }
+    let (principals, keys): (Vec<&str>, Vec<&str>) = wanted.keys().copied().unzip();
+    let rows: Vec<(String, String, Vec<u8>, Value)> = idempotency::table
+        .filter(idempotency::principal.eq_any(principals))
+        .filter(idempotency::key.eq_any(keys))
+        .select((
+            idempotency::principal,
+            idempotency::key,
+            idempotency::fingerprint,
+            idempotency::response,
+        ))
+        .load(conn)
+        .await
+        .during("look for earlier answers")?;
+    for (principal, key, stored, response) in rows {
+        let asked = wanted.get(&(principal.as_str(), key.as_str())).into_iter().flatten();
+        for (index, fingerprint) in asked {
+            answers[*index] = Some(if stored == *fingerprint {
+                Created::Replayed(typed("idempotency.response", response.clone())?)
+            } else {
+                Created::KeyReused
+            });
+        }
+    }
+    Ok(answers)
+}
+
 async fn earlier_answer(
     conn: &mut Conn,
     principal: &str,

@@ -77,7 +77,6 @@ pub(crate) async fn of_run(
     let rows: Vec<EventRow> = events::table
         .filter(events::run_id.eq(Key::from(id)))
         .filter(events::id.gt(after))
-        .filter(settled_event!())
         .order(events::id)
         .limit(i64::from(limit))
         .select(EventRow::as_select())

@@ -26,17 +26,6 @@ pub(crate) async fn lock_runs(conn: &mut Conn, ids: Vec<RunId>) -> Result<Runs> 
     Ok(rows.into_iter().map(|row| (row.id.into(), row)).collect())
 }
 
-/// Reads these runs without a lock.
-pub(crate) async fn read_runs(conn: &mut Conn, ids: Vec<RunId>) -> Result<Runs> {
-    let rows: Vec<RunRow> = runs::table
-        .filter(runs::id.eq_any(distinct(ids)))
-        .select(RunRow::as_select())
-        .load(conn)
-        .await
-        .during("read runs")?;
-    Ok(rows.into_iter().map(|row| (row.id.into(), row)).collect())
-}
-
 fn distinct(ids: Vec<RunId>) -> Vec<Key> {
     let mut keys: Vec<Key> = ids.into_iter().map(Key::from).collect();
     keys.sort_unstable();

@@ -16,7 +16,7 @@ use super::{
     rows::{OutboxRow, named},
     schema::{outbox, tasks},
 };
-use crate::{Result, error::During, key::Key};
+use crate::{Result, error::During, key::Key, literal::status_is};
 
 #[derive(Insertable)]
 #[diesel(table_name = outbox)]
@@ -85,7 +85,7 @@ pub(crate) async fn announce_again(
     let now = dialect::now(conn).await?;
     let forgotten = locked_if_free!(
         tasks::table
-            .filter(tasks::status.eq(TaskStatus::Queued.name()))
+            .filter(status_is(TaskStatus::Queued))
             .filter(tasks::announced_at.lt(now - age))
             .order(tasks::queued_at)
             .limit(i64::from(limit))

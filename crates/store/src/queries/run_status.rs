@@ -29,6 +29,8 @@ pub(crate) struct Delta {
     pub(crate) usage: Usage,
     pub(crate) progress: RunProgress,
     pub(crate) end: Option<RunEnd>,
+    /// Why its live tasks are cancelled, where it ends; none says that the run ended.
+    pub(crate) cancel: Option<CancelReason>,
     /// A run that had ended may live again.
     pub(crate) reopen: bool,
 }
@@ -49,17 +51,18 @@ pub(crate) async fn refresh(
     deltas: BTreeMap<RunId, Delta>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let ended = deltas.iter().filter(|(_, delta)| delta.end.is_some()).map(|(id, _)| *id).collect();
-    let left = tasks::live_of_runs(conn, ended).await?;
-    transitions::cancel(conn, left, CancelReason::RunCancelled, now).await?;
-
+    for (id, delta) in deltas.iter().filter(|(_, delta)| delta.end.is_some()) {
+        let left = tasks::live_of_run(conn, *id).await?;
+        let reason = delta.cancel.unwrap_or(CancelReason::RunCancelled);
+        transitions::cancel(conn, left, reason, now).await?;
+    }
     let counts = lookup::count_tasks(conn, deltas.keys().copied().collect()).await?;
     let mut changes = Vec::new();
     let mut events = Vec::new();
     for (id, delta) in deltas {
         let Some(row) = runs.get_mut(&id) else { continue };
         let before: RunStatus = named("runs.status", &row.status)?;
-        let status = next_status(before, &delta, counts.get(&id).unwrap_or(&TaskCounts::default()));
+        let status = next_status(before, row.started_at.is_some(), &delta, counts.get(&id));
         if status != before {
             events.push(event(id, before, status, delta.end.as_ref(), now));
         } else if delta.usage == Usage::default() && delta.progress == RunProgress::default() {
@@ -79,24 +82,37 @@ pub(crate) async fn refresh(
     history::append(conn, events).await
 }
 
-fn next_status(before: RunStatus, delta: &Delta, counts: &TaskCounts) -> RunStatus {
+fn next_status(
+    before: RunStatus,
+    begun: bool,
+    delta: &Delta,
+    counts: Option<&TaskCounts>,
+) -> RunStatus {
     if before.is_final() && !delta.reopen {
         return before;
     }
     if let Some(end) = &delta.end {
         return end.status;
     }
-    match before {
-        RunStatus::Paused if counts.live() > 0 => before,
-        _any if counts.is_empty() => before,
-        RunStatus::Running if RunStatus::derive(counts) == RunStatus::Queued => before,
-        RunStatus::Queued
+    match counts {
+        // The last task was deleted: nothing says what the run came to.
+        None => before,
+        Some(counts) if before == RunStatus::Paused && counts.live() > 0 => before,
+        Some(counts) => derived(begun && !before.is_final(), counts),
+    }
+}
+
+/// The status by the tasks; a run that has begun is not queued again.
+pub(crate) fn derived(begun: bool, counts: &TaskCounts) -> RunStatus {
+    match RunStatus::derive(counts) {
+        RunStatus::Queued if begun => RunStatus::Running,
+        status @ (RunStatus::Queued
         | RunStatus::Running
         | RunStatus::Waiting
         | RunStatus::Paused
         | RunStatus::Completed
         | RunStatus::Failed
-        | RunStatus::Cancelled => RunStatus::derive(counts),
+        | RunStatus::Cancelled) => status,
     }
 }
 

@@ -20,8 +20,8 @@ use super::{
     history::{self, NewEvent},
     lookup::{self, Runs},
     rows::{RunRow, named},
-    run_status::{self, Delta},
-    schema::runs,
+    run_status::{self, Delta, derived},
+    schema::{runs, runs as runs_table},
     tasks,
     transitions::{self, Queueing},
 };
@@ -60,6 +60,8 @@ pub(crate) async fn list(
     }
     if let Some(after) = page.after {
         let id = Key(Uuid::parse_str(&after.id).unwrap_or_default());
+        // Its own bound, which an index can use, beside the exact one.
+        query = query.filter(runs::created_at.le(after.at));
         query = query.filter(
             runs::created_at.lt(after.at).or(runs::created_at.eq(after.at).and(runs::id.lt(id))),
         );
@@ -129,18 +131,19 @@ pub(crate) async fn pause(conn: &mut Conn, id: RunId) -> Result<RunChanged> {
 }
 
 pub(crate) async fn resume(conn: &mut Conn, id: RunId) -> Result<RunChanged> {
-    let Some((status, _)) = lock(conn, id).await? else { return Ok(RunChanged::Missing) };
+    let Some((status, runs)) = lock(conn, id).await? else { return Ok(RunChanged::Missing) };
     if status != RunStatus::Paused {
         return Ok(RunChanged::NotNow(status));
     }
     let now = dialect::now(conn).await?;
-    let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued, afresh: false };
+    let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
     let held = tasks::held_of_run(conn, id).await?;
     let announce = transitions::queue_and_announce(conn, held, how, now).await?;
     let counts = lookup::count_tasks(conn, vec![id]).await?;
-    let status = counts.get(&id).map_or(RunStatus::Queued, RunStatus::derive);
-    diesel::update(runs::table.find(Key::from(id)))
-        .set(runs::status.eq(status.name()))
+    let begun = runs.get(&id).is_some_and(|row| row.started_at.is_some());
+    let status = counts.get(&id).map_or(RunStatus::Queued, |counts| derived(begun, counts));
+    diesel::update(runs_table::table.find(Key::from(id)))
+        .set(runs_table::status.eq(status.name()))
         .execute(conn)
         .await
         .during("resume a run")?;

@@ -94,10 +94,11 @@ pub(crate) async fn end_attempts(
     now: DateTime<Utc>,
 ) -> Result<Ended> {
     let rows: Vec<SettleRow> = settlements.iter().map(|it| row(it, runs, now)).collect();
-    let applied: HashSet<Key> =
+    let applied: HashSet<(Key, i64)> =
         bulk::settle_tasks(conn, &rows, holder, now).await?.into_iter().collect();
+    // By the fence as well: a batch may hold an old and a new attempt at one task.
     let flags: Vec<bool> =
-        settlements.iter().map(|it| applied.contains(&it.task_id.into())).collect();
+        settlements.iter().map(|it| applied.contains(&(it.task_id.into(), it.fence))).collect();
 
     let events = settlements
         .iter()
@@ -138,7 +139,7 @@ fn row(settlement: &Settlement, runs: &Runs, now: DateTime<Utc>) -> SettleRow {
         result: None,
         error: None,
         run_at: None,
-        usage: settlement.spent.usage,
+        usage: settlement.spent.usage.bounded(),
         spent_attempts: 0,
     };
     match &settlement.change {
@@ -246,7 +247,7 @@ async fn dependents(
     }
     let waiting = transitions::dependents(conn, &completed).await?;
     let ready = transitions::ready(conn, waiting).await?;
-    let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued, afresh: false };
+    let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
     transitions::queue(conn, ready, how, now).await
 }
 
@@ -254,7 +255,7 @@ fn deltas(ended: &[&Settlement]) -> BTreeMap<RunId, Delta> {
     let mut deltas: BTreeMap<RunId, Delta> = BTreeMap::new();
     for settlement in ended {
         let delta = deltas.entry(settlement.run_id).or_default();
-        delta.usage += settlement.spent.usage;
+        delta.usage += settlement.spent.usage.bounded();
         if let Change::Completed { end, run, .. } = &settlement.change {
             delta.end = end.clone().or(delta.end.take());
             let progress = &mut delta.progress;

@@ -28,6 +28,7 @@ use crate::{
     Page, PageRequest, Position, Result,
     error::During,
     key::{Key, keys},
+    literal::status_is,
     merge_patch::merge_patch,
     tasks::{Changed, TaskFilter, TaskPatch},
 };
@@ -64,7 +65,7 @@ pub(crate) async fn list(
 ) -> Result<Page<Task>> {
     let mut query = tasks::table.into_boxed();
     if let Some(status) = filter.status {
-        query = query.filter(tasks::status.eq(status.name()));
+        query = query.filter(status_is(status));
     }
     if let Some(role) = filter.role {
         query = query.filter(tasks::role.eq(role.name()));
@@ -77,6 +78,8 @@ pub(crate) async fn list(
     }
     if let Some(after) = page.after {
         let id = Key(Uuid::parse_str(&after.id).unwrap_or_default());
+        // Its own bound, which an index can use, beside the exact one.
+        query = query.filter(tasks::created_at.le(after.at));
         query = query.filter(
             tasks::created_at.lt(after.at).or(tasks::created_at.eq(after.at).and(tasks::id.lt(id))),
         );
@@ -129,14 +132,11 @@ pub(crate) async fn run_of(conn: &mut Conn, id: TaskId) -> Result<Option<RunId>>
     Ok(run.map(Into::into))
 }
 
-/// The live tasks of these runs.
-pub(crate) async fn live_of_runs(conn: &mut Conn, ids: Vec<RunId>) -> Result<Vec<Key>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
+/// The live tasks of a run.
+pub(crate) async fn live_of_run(conn: &mut Conn, id: RunId) -> Result<Vec<Key>> {
     let live: Vec<_> = TaskStatus::LIVE.iter().map(|it| it.name()).collect();
     tasks::table
-        .filter(tasks::run_id.eq_any(keys(&ids)))
+        .filter(tasks::run_id.eq(Key::from(id)))
         .filter(tasks::status.eq_any(live))
         .select(tasks::id)
         .load(conn)
@@ -201,7 +201,7 @@ pub(crate) async fn update(conn: &mut Conn, id: TaskId, patch: TaskPatch) -> Res
             tasks::priority.eq(patch.priority.unwrap_or(task.priority).get()),
             tasks::role.eq(role.name()),
             tasks::max_attempts
-                .eq(patch.max_attempts.map(|it| it.max(task.attempt)).or(task.max_attempts)),
+                .eq(patch.max_attempts.map(|it| it.max(task.attempt + 1)).or(task.max_attempts)),
         ))
         .execute(conn)
         .await
@@ -230,15 +230,20 @@ pub(crate) async fn delete(conn: &mut Conn, id: TaskId) -> Result<Changed<()>> {
     let now = dialect::now(conn).await?;
     let key = Key::from(id);
     transitions::cancel(conn, vec![key], CancelReason::Requested, now).await?;
-    transitions::cancel_dependents(conn, vec![key], now).await?;
+    if task.status != TaskStatus::Completed {
+        transitions::cancel_dependents(conn, vec![key], now).await?;
+    }
     run_status::refresh(conn, &mut runs, BTreeMap::from([(task.run_id, Delta::default())]), now)
         .await?;
+    let data = json!({ "status": task.status, "role": task.role });
+    let event =
+        NewEvent::of_task((task.run_id, id), now, EventKind::TaskDeleted, task.attempt, data);
+    history::append(conn, vec![event]).await?;
     diesel::delete(tasks::table.find(key)).execute(conn).await.during("delete a task")?;
     Ok(Changed::Done { now: (), announce: Vec::new() })
 }
 
-const DISPATCH: Queueing =
-    Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued, afresh: false };
+const DISPATCH: Queueing = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
 
 pub(crate) async fn dispatch(conn: &mut Conn, id: TaskId) -> Result<Changed<Task>> {
     let Some((task, runs)) = lock(conn, id).await? else { return Ok(Changed::Missing) };
@@ -274,7 +279,7 @@ pub(crate) async fn dispatch_next(
 ) -> Result<Changed<Vec<TaskId>>> {
     let now = dialect::now(conn).await?;
     let mut query = tasks::table
-        .filter(tasks::status.eq(TaskStatus::Pending.name()))
+        .filter(status_is(TaskStatus::Pending))
         .filter(tasks::dispatched.eq(false))
         .into_boxed();
     if let Some(role) = role {
@@ -287,16 +292,13 @@ pub(crate) async fn dispatch_next(
         .load(conn)
         .await
         .during("look for tasks to dispatch")?;
-    let runs =
-        lookup::lock_runs(conn, candidates.iter().map(|(_, run)| (*run).into()).collect()).await?;
-    let ids: Vec<Key> = candidates.iter().map(|(task, _)| *task).collect();
-    mark_dispatched(conn, &ids).await?;
-    let free = candidates
-        .iter()
-        .filter(|(_, run)| !is_paused(&runs, (*run).into()))
-        .map(|(task, _)| *task);
-    let ready = transitions::ready(conn, free.collect()).await?;
-    let announce = transitions::queue_and_announce(conn, ready, DISPATCH, now).await?;
+    let places = candidates.iter().map(|(_, run)| (*run).into()).collect();
+    let runs = lookup::lock_runs(conn, places).await?;
+    let open = candidates.iter().filter(|(_, run)| !is_paused(&runs, (*run).into()));
+    let free =
+        transitions::without_open_dependencies(conn, open.map(|(task, _)| *task).collect()).await?;
+    mark_dispatched(conn, &free).await?;
+    let announce = transitions::queue_and_announce(conn, free, DISPATCH, now).await?;
     let now = announce.iter().map(|row| row.message.task_id).collect();
     Ok(Changed::Done { now, announce })
 }

@@ -48,7 +48,7 @@ fn row(settlement: &Settlement, turn: &Turn) -> TurnRow {
         kind: turn.kind.name().to_owned(),
         speaker: turn.role.name().to_owned(),
         content: storable(&turn.content),
-        model: turn.model.clone(),
+        model: turn.model.as_deref().map(storable),
         tokens_in: turn.tokens_in,
         tokens_out: turn.tokens_out,
         latency_ms: turn.latency_ms,

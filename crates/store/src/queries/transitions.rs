@@ -1,6 +1,8 @@
 //! Transitions of tasks outside an attempt: queue, hold, cancel. Each `UPDATE` repeats as its guard the states that the
 //! domain lets go there.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -28,8 +30,6 @@ pub(crate) struct Queueing {
     pub(crate) from: TaskStatus,
     /// What history says of it.
     pub(crate) event: EventKind,
-    /// Whether their attempts are counted from zero again.
-    pub(crate) afresh: bool,
 }
 
 /// Queues tasks and gives back their messages, not yet written to the outbox.
@@ -42,19 +42,6 @@ pub(crate) async fn queue(
     debug_assert!(how.from.may_become(TaskStatus::Queued), "{} → queued", how.from);
     if ids.is_empty() {
         return Ok(Vec::new());
-    }
-    if how.afresh {
-        diesel::update(tasks::table.filter(tasks::id.eq_any(&ids)))
-            .filter(tasks::status.eq(how.from.name()))
-            .set((
-                tasks::attempt.eq(0),
-                tasks::error_code.eq(None::<String>),
-                tasks::error_message.eq(None::<String>),
-                tasks::cancel_reason.eq(None::<String>),
-            ))
-            .execute(conn)
-            .await
-            .during("count attempts from zero")?;
     }
     let rows: Vec<(Key, Key, String, i32)> =
         diesel::update(tasks::table.filter(tasks::id.eq_any(ids)))
@@ -152,8 +139,8 @@ pub(crate) async fn dependents(conn: &mut Conn, ids: &[Key]) -> Result<Vec<Key>>
         .during("find dependents")
 }
 
-/// Those of these tasks that are pending, dispatched, and wait for no other task.
-pub(crate) async fn ready(conn: &mut Conn, ids: Vec<Key>) -> Result<Vec<Key>> {
+/// Those of these tasks that wait for no other task.
+pub(crate) async fn without_open_dependencies(conn: &mut Conn, ids: Vec<Key>) -> Result<Vec<Key>> {
     if ids.is_empty() {
         return Ok(ids);
     }
@@ -166,7 +153,16 @@ pub(crate) async fn ready(conn: &mut Conn, ids: Vec<Key>) -> Result<Vec<Key>> {
         .load(conn)
         .await
         .during("look for open dependencies")?;
-    let candidates: Vec<Key> = ids.into_iter().filter(|id| !open.contains(id)).collect();
+    let open: HashSet<Key> = open.into_iter().collect();
+    Ok(ids.into_iter().filter(|id| !open.contains(id)).collect())
+}
+
+/// Those of these tasks that are pending, dispatched, and wait for no other task; the most urgent first.
+pub(crate) async fn ready(conn: &mut Conn, ids: Vec<Key>) -> Result<Vec<Key>> {
+    let candidates = without_open_dependencies(conn, ids).await?;
+    if candidates.is_empty() {
+        return Ok(candidates);
+    }
     tasks::table
         .filter(tasks::id.eq_any(candidates))
         .filter(tasks::status.eq(TaskStatus::Pending.name()))
@@ -176,4 +172,19 @@ pub(crate) async fn ready(conn: &mut Conn, ids: Vec<Key>) -> Result<Vec<Key>> {
         .load(conn)
         .await
         .during("find what is ready")
+}
+
+/// Those of these tasks that wait for one that will not complete unless somebody replays it.
+pub(crate) async fn hopeless(conn: &mut Conn, ids: &[Key]) -> Result<HashSet<Key>> {
+    let upstream = diesel::alias!(tasks as upstream);
+    let ended = [TaskStatus::Failed.name(), TaskStatus::Cancelled.name()];
+    let waiting: Vec<Key> = dependencies::table
+        .inner_join(upstream.on(upstream.field(tasks::id).eq(dependencies::depends_on)))
+        .filter(dependencies::task_id.eq_any(ids))
+        .filter(upstream.field(tasks::status).eq_any(ended))
+        .select(dependencies::task_id)
+        .load(conn)
+        .await
+        .during("look for failed dependencies")?;
+    Ok(waiting.into_iter().collect())
 }

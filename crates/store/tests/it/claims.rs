@@ -177,3 +177,20 @@ on_both_stores!(a_follow_up_is_claimed_where_a_slot_is_free, |test: TestStore| a
     assert_eq!(scene::work_off(store).await.len(), 1);
     assert_eq!(scene::run_status(store, run).await, RunStatus::Completed);
 });
+
+on_both_stores!(
+    an_old_and_a_new_attempt_in_one_batch_are_told_apart,
+    |test: TestStore| async move {
+        let store = &test.store;
+        let hasty = ClaimTerms { lease: Duration::ZERO, ..terms() };
+        let old = claimed(store, hasty).await;
+        let id = old.id;
+        store.rescue_expired(scene::POLICY, 10).await.unwrap();
+        store.promote_due(10).await.unwrap();
+        let new = store.claim_tasks(vec![id], hasty).await.unwrap().pop().unwrap();
+        let report = settle(store, hasty, vec![completed(old), completed(new)]).await;
+        assert_eq!(report.results, [Settled::Fenced, Settled::Applied]);
+        let history = scene::history(store, id).await;
+        assert_eq!(history.matches("task.completed").count(), 1, "{history}");
+    }
+);

@@ -1,7 +1,7 @@
 use domain::ids::RunId;
 use testkit::{TestStore, on_both_stores};
 
-use crate::scene::{creation, run, task};
+use crate::scene::{self, creation, run, task};
 use store::{
     PageRequest,
     runs::{Created, CreatedSet, Creation, Guard, RunFilter},
@@ -85,4 +85,32 @@ on_both_stores!(what_is_answered_is_what_is_stored, |test: TestStore| async move
     for task in tasks {
         assert_eq!(test.store.find_task(task.id).await.unwrap().as_ref(), Some(task));
     }
+});
+
+on_both_stores!(a_key_answers_the_same_after_its_run_has_ended, |test: TestStore| async move {
+    let store = &test.store;
+    let run = scene::start(store, vec![task("first")]).await;
+    let added = Creation {
+        guard: keyed("late", 1).guard,
+        runs: Vec::new(),
+        tasks: vec![AddedTask { run_id: run, task: task("added") }],
+    };
+    let first = store.create(vec![added.clone()]).await.unwrap().remove(0);
+    assert!(matches!(first, Created::New { .. }), "{first:?}");
+    scene::work_off(store).await;
+    let again = store.create(vec![added]).await.unwrap().remove(0);
+    assert_eq!(again, Created::Replayed(set(&first).clone()));
+});
+
+on_both_stores!(a_thousand_tasks_are_one_creation, |test: TestStore| async move {
+    let tasks = |count: usize| (0..count).map(|number| task(&format!("task {number}"))).collect();
+    let batch: Vec<_> = (0..7).map(|_| creation(Guard::None, run(tasks(1_000)))).collect();
+    let answers = test.store.create(batch).await.unwrap();
+    assert!(answers.iter().all(|answer| matches!(answer, Created::New { .. })));
+    let store::runs::RunChanged::Done { run, .. } =
+        test.store.cancel_run(set(&answers[0]).runs[0].id).await.unwrap()
+    else {
+        panic!("a live run can be cancelled");
+    };
+    assert!(run.status.is_final());
 });

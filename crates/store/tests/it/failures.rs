@@ -50,7 +50,7 @@ on_both_stores!(a_failed_attempt_is_retried_and_then_a_dead_letter, |test: TestS
     assert_eq!(
         scene::history(store, id).await,
         "task.created task.started task.retrying task.queued task.started task.failed task.replayed \
-         task.started task.completed"
+         task.queued task.started task.completed"
     );
     assert_eq!(
         scene::run_history(store, run).await,
@@ -110,4 +110,59 @@ on_both_stores!(a_failed_task_takes_its_dependents_along_and_back, |test: TestSt
     }
     assert_eq!(scene::work_off(store).await, ids);
     assert_eq!(scene::run_status(store, run).await, RunStatus::Completed);
+});
+
+on_both_stores!(a_partial_replay_leaves_what_still_cannot_be, |test: TestStore| async move {
+    let store = &test.store;
+    let terms = terms();
+    let (a, d, mut b) = (task("a"), task("d"), task("b"));
+    b.depends_on = vec![a.id, d.id];
+    let (a_id, d_id, b_id) = (a.id, d.id, b.id);
+    let run = start(store, vec![a, d, b]).await;
+    for id in [a_id, d_id] {
+        let claimed = store.claim_tasks(vec![id], terms).await.unwrap().pop().unwrap();
+        settle(store, terms, vec![failed(claimed, Retry::Never)]).await;
+    }
+    assert_eq!(store.retry_task(b_id).await.unwrap(), Changed::NotNow(TaskStatus::Cancelled));
+    store.replay_dead_letters(DeadLetterChoice::These(vec![a_id])).await.unwrap();
+    assert_eq!(scene::work_off(store).await, [a_id]);
+    assert_eq!(scene::status(store, b_id).await, TaskStatus::Cancelled);
+    assert_eq!(scene::run_status(store, run).await, RunStatus::Failed);
+    store.replay_dead_letters(DeadLetterChoice::These(vec![d_id])).await.unwrap();
+    assert_eq!(scene::work_off(store).await, [d_id, b_id]);
+    assert_eq!(scene::run_status(store, run).await, RunStatus::Completed);
+});
+
+on_both_stores!(a_paused_run_hides_no_retry_of_another, |test: TestStore| async move {
+    let store = &test.store;
+    let terms = terms();
+    let (held, free) = (claimed(store, terms).await, claimed(store, terms).await);
+    let (held_id, held_run, free_id) = (held.id, held.run_id, free.id);
+    settle(store, terms, vec![failed(held, Retry::Backoff)]).await;
+    settle(store, terms, vec![failed(free, Retry::Backoff)]).await;
+    store.pause_run(held_run).await.unwrap();
+    assert!(matches!(store.retry_task(held_id).await.unwrap(), Changed::Done { .. }));
+    let promoted = testkit::eventually("the backoff ends", || async {
+        Some(store.promote_due(1).await.unwrap()).filter(|rows| !rows.is_empty())
+    })
+    .await;
+    assert_eq!(promoted[0].message.task_id, free_id);
+    assert_eq!(store.promote_due(1).await.unwrap(), []);
+    assert_eq!(scene::status(store, held_id).await, TaskStatus::Retrying);
+});
+
+on_both_stores!(fewer_attempts_than_were_made_leave_one, |test: TestStore| async move {
+    let store = &test.store;
+    let terms = terms();
+    let first = claimed(store, terms).await;
+    let id = first.id;
+    settle(store, terms, vec![failed(first, Retry::Backoff)]).await;
+    let patch =
+        store::tasks::TaskPatch { max_attempts: Some(1), ..store::tasks::TaskPatch::default() };
+    let Changed::Done { now, .. } = store.update_task(id, patch).await.unwrap() else {
+        panic!("a retrying task can be changed");
+    };
+    assert_eq!(now.max_attempts, Some(2));
+    store.retry_task(id).await.unwrap();
+    assert_eq!(store.claim_next_tasks(vec![now.role], 10, terms).await.unwrap().len(), 1);
 });
