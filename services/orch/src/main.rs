@@ -1,1 +1,8 @@
-fn main() {}
+//! The `orch` program.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    orch::run(std::env::args_os().collect()).await.into()
+}

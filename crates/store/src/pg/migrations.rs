@@ -39,8 +39,6 @@ pub(crate) async fn pending(pool: &Pool) -> Result<Vec<String>> {
         version: String,
     }
     let mut conn = checkout(pool).await?;
-    let known: Vec<_> =
-        MigrationSource::<diesel::pg::Pg>::migrations(&MIGRATIONS).map_err(failed)?;
     let applied = match diesel::sql_query("SELECT version FROM __diesel_schema_migrations")
         .load::<Version>(&mut conn)
         .await
@@ -49,6 +47,9 @@ pub(crate) async fn pending(pool: &Pool) -> Result<Vec<String>> {
         Err(error) if error.to_string().contains("does not exist") => Vec::new(),
         Err(error) => return Err(error).during("read the versions of the schema"),
     };
+    // After the last wait, since migrations cannot be sent between threads.
+    let known: Vec<_> =
+        MigrationSource::<diesel::pg::Pg>::migrations(&MIGRATIONS).map_err(failed)?;
     let missing = known.iter().filter(|it| !applied.contains(&it.name().version().to_string()));
     Ok(missing.map(|it| it.name().to_string()).collect())
 }

@@ -21,6 +21,9 @@ use crate::{
     runs::{Created, CreatedSet, Creation, Guard},
 };
 
+/// A principal, and the key that it chose.
+type ClientKey<'a> = (&'a str, &'a str);
+
 /// Requests of one batch that repeat an earlier one of it: (the repeat, the first).
 pub(crate) type Repeats = Vec<(usize, usize)>;
 
@@ -176,7 +179,7 @@ pub(crate) async fn answered_before(
     conn: &mut Conn,
     creations: &[Creation],
 ) -> Result<Vec<Option<Created>>> {
-    let mut wanted: HashMap<(&str, &str), Vec<(usize, &[u8])>> = HashMap::new();
+    let mut wanted: HashMap<ClientKey<'_>, Vec<(usize, &[u8])>> = HashMap::new();
     for (index, creation) in creations.iter().enumerate() {
         if let Guard::Idempotency { principal, key, fingerprint } = &creation.guard {
             wanted.entry((principal, key)).or_default().push((index, fingerprint));

@@ -1,0 +1,18 @@
+//! The API through its front door: a server on a port, a client that speaks HTTP, and each of the two stores.
+
+mod api;
+
+mod auth;
+mod batch;
+mod dead_letters;
+mod deliveries;
+mod events;
+mod idempotency;
+mod limits;
+mod paging;
+mod refusals;
+mod runs;
+mod schedules;
+mod service;
+mod stream;
+mod tasks;

@@ -1,0 +1,13 @@
+//! webhook-ingest through its front door: real HTTP, real stores.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod client;
+mod receiver;
+
+mod events;
+mod limits;
+mod once;
+mod redelivery;
+mod signatures;
+mod unavailable;

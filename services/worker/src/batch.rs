@@ -1,0 +1,207 @@
+//! Many settlements in one transaction. What finishes while a transaction is under way shares the next one, so that nothing
+//! waits for a batch to fill and batches grow by themselves under load.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use domain::{
+    settlement::{Change, DeadLetterReason, Settlement},
+    task::{Failure, FailureCode},
+};
+use store::tasks::{SettleReport, SettleRequest, Settled};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time,
+};
+
+use crate::{
+    Inner, attempt, metrics,
+    running::{Held, Stop},
+    slots::Slot,
+    trouble::{Trouble, chain},
+};
+
+/// An attempt that has ended, with its slot and its lease until it is settled.
+pub(crate) struct Finished {
+    pub(crate) settlement: Settlement,
+    pub(crate) held: Held,
+    /// How long ago the task was created.
+    pub(crate) age: Duration,
+    /// How long the attempt took.
+    pub(crate) elapsed: Duration,
+}
+
+/// Settles what comes, until the worker is over.
+pub(crate) async fn settle_all(
+    worker: Arc<Inner>,
+    mut finished: mpsc::UnboundedReceiver<Finished>,
+) {
+    let transactions = Arc::new(Semaphore::new(worker.config.settle_in_flight));
+    loop {
+        // The transaction first: what comes while all are under way belongs to the next one.
+        let Ok(transaction) = transactions.clone().acquire_owned().await else { return };
+        let mut batch = Vec::new();
+        let received = finished.recv_many(&mut batch, worker.config.batch);
+        if worker.over.run_until_cancelled(received).await.is_none_or(|count| count == 0) {
+            return;
+        }
+        let worker = worker.clone();
+        tokio::spawn(async move {
+            settle(&worker, batch).await;
+            drop(transaction);
+        });
+    }
+}
+
+/// How often a single settlement is tried that the store refuses for a reason which does not look as if it passes.
+const REFUSALS: u32 = 5;
+
+/// Settles a batch, again and again while the store is away and the leases live.
+async fn settle(worker: &Arc<Inner>, mut batch: Vec<Finished>) {
+    let mut trouble = Trouble::with("settle what has finished");
+    let mut refusals = 0;
+    loop {
+        batch.retain(|it| match it.held.lease.why() {
+            Some(stop) if stop.voids() => {
+                say_dropped(it, stop);
+                false
+            }
+            Some(_) | None => true,
+        });
+        if batch.is_empty() {
+            return;
+        }
+        match settle_once(worker, &batch).await {
+            Ok(settled) => {
+                trouble.over();
+                return settled.follow(worker, batch);
+            }
+            Err(error) if !error.is_transient() && batch.len() > 1 => {
+                tracing::warn!(
+                    tasks.count = batch.len(),
+                    "A batch is refused and taken apart: {}",
+                    chain(&error)
+                );
+                for finished in batch {
+                    Box::pin(settle(worker, vec![finished])).await;
+                }
+                return;
+            }
+            Err(error) => {
+                refusals += u32::from(!error.is_transient());
+                if refusals == REFUSALS {
+                    refusals = 0;
+                    batch = batch.into_iter().filter_map(|it| without_result(it, &error)).collect();
+                }
+                time::sleep(trouble.failed(&error)).await;
+            }
+        }
+    }
+}
+
+/// The same attempt as a failure, without anything that the store may have choked on. None if it is that already: then the
+/// lease runs out, and the scheduler decides.
+fn without_result(mut finished: Finished, error: &store::Error) -> Option<Finished> {
+    let Settlement { task_id, run_id, attempt, .. } = finished.settlement;
+    tracing::error!(
+        task.id = %task_id, run.id = %run_id, attempt,
+        "The end of an attempt cannot be stored: {}", chain(error)
+    );
+    let message = "the attempt's end could not be stored; the worker's log has more";
+    let failure = Failure::new(FailureCode::Internal, message);
+    let change = Change::Failed { failure, why: DeadLetterReason::Fatal };
+    if finished.settlement.change == change {
+        return None;
+    }
+    finished.settlement.change = change;
+    finished.settlement.spent.turns.clear();
+    Some(finished)
+}
+
+/// A transaction that went through.
+struct Done {
+    report: SettleReport,
+    /// Free slots that were set aside beside those of the batch.
+    spare: Vec<Slot>,
+    /// When it was sent.
+    asked: Instant,
+}
+
+async fn settle_once(worker: &Arc<Inner>, batch: &[Finished]) -> store::Result<Done> {
+    let draining = worker.draining.is_cancelled();
+    // The slots of the batch come free; some more, for one task may have many followers, but not all, for messages wait too.
+    let most = if draining { 0 } else { batch.len().min(worker.slots.free() / 2) };
+    let spare = worker.slots.take_free(most);
+    let request = SettleRequest {
+        settlements: batch.iter().map(|it| it.settlement.clone()).collect(),
+        terms: worker.terms(),
+        roles: worker.config.roles.clone(),
+        free_slots: if draining { 0 } else { batch.len() + spare.len() },
+    };
+    let asked = Instant::now();
+    let report = worker.store.settle_tasks(request).await?;
+    Ok(Done { report, spare, asked })
+}
+
+impl Done {
+    /// Starts and announces what follows.
+    fn follow(self, worker: &Arc<Inner>, mut batch: Vec<Finished>) {
+        let Self { report: SettleReport { results, claimed, announce }, spare: mut slots, asked } =
+            self;
+        for (finished, settled) in batch.iter_mut().zip(results) {
+            say_settled(finished, settled);
+            match settled {
+                Settled::Applied => metrics::settled(&finished.settlement, finished.age),
+                Settled::Fenced => metrics::fenced(&finished.settlement),
+            }
+            slots.extend(finished.held.take_slot());
+        }
+        metrics::dispatched(&claimed, &announce);
+        for task in claimed {
+            metrics::started(&task);
+            match slots.pop() {
+                Some(slot) => attempt::start(worker, task, slot, asked),
+                None => tracing::error!(
+                    task.id = %task.id,
+                    "The store claimed more follow-ups than there were slots; this one waits for its lease to end"
+                ),
+            }
+        }
+        worker.announcer.announce(announce);
+        // Only now: a worker that drains is over once nothing is held.
+        drop(batch);
+    }
+}
+
+fn say_settled(finished: &Finished, settled: Settled) {
+    let Settlement { task_id, run_id, role, kind, attempt, change, .. } = &finished.settlement;
+    let elapsed_ms = u64::try_from(finished.elapsed.as_millis()).unwrap_or(u64::MAX);
+    let end = match (settled, change) {
+        (Settled::Fenced, _) => "was refused, for the lease was no longer held".to_owned(),
+        (Settled::Applied, Change::Completed { .. }) => "completed it".to_owned(),
+        (Settled::Applied, Change::Retrying { failure, after }) => {
+            format!("failed with {} and is repeated in {} ms", failure.code, after.as_millis())
+        }
+        (Settled::Applied, Change::Failed { failure, why }) => {
+            format!("failed with {}: a dead letter ({why})", failure.code)
+        }
+        (Settled::Applied, Change::HandedBack) => "was handed back".to_owned(),
+    };
+    tracing::info!(
+        task.id = %task_id, run.id = %run_id, attempt, elapsed_ms,
+        "An attempt at a {kind} task by the {role} {end}"
+    );
+}
+
+fn say_dropped(finished: &Finished, stop: Stop) {
+    let Settlement { task_id, run_id, attempt, .. } = finished.settlement;
+    let why = match stop {
+        Stop::Cancelled => "the task is cancelled",
+        Stop::LeaseLost | Stop::TimedOut | Stop::HandBack => {
+            "its lease was lost before the store could be told"
+        }
+    };
+    tracing::warn!(task.id = %task_id, run.id = %run_id, attempt, "The end of an attempt is dropped: {why}");
+}
