@@ -70,8 +70,12 @@ impl Api {
         ids: &[&str],
         body: Option<&Value>,
     ) -> Answer {
-        let (template, query) = path.split_once('?').unwrap_or((path, ""));
-        let response = self.request(&method, template, query, ids, body).await;
+        let mut request = self.request(&method, path, ids);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await;
+        let response = response.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let status = response.status();
         let text = response.text().await.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
@@ -80,6 +84,7 @@ impl Api {
             text => serde_json::from_str(text)
                 .unwrap_or_else(|error| panic!("{method} {path}: {status}, {error}: {text}")),
         };
+        let template = path.split('?').next().unwrap_or_default();
         self.description.check(&method, template, status, &body);
         Answer { status: status.as_u16(), body }
     }
@@ -132,13 +137,16 @@ impl Api {
     }
 
     /// Follows a run to its end, and gives every event of its stream.
-    pub async fn follow(&self, run: &str) -> Vec<StreamedEvent> {
-        let response = self.request(&Method::GET, "/runs/{id}/events", "", &[run], None).await;
-        assert_eq!(response.status(), StatusCode::OK, "the events of run {run}");
-        let text = response
-            .text()
+    pub async fn follow(&self, run: &str, within: Duration) -> Vec<StreamedEvent> {
+        let request = self.request(&Method::GET, "/runs/{id}/events", &[run]).timeout(within);
+        let following = async {
+            let response = request.send().await?;
+            assert_eq!(response.status(), StatusCode::OK, "the events of run {run}");
+            response.text().await
+        };
+        let text = following
             .await
-            .unwrap_or_else(|error| panic!("the events of run {run}: {error}"));
+            .unwrap_or_else(|error| panic!("run {run}, followed for at most {within:?}: {error}"));
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
         let events: Vec<_> = text.split("\n\n").filter_map(event).collect();
         for event in events.iter().filter(|it| it.name != "end") {
@@ -161,26 +169,18 @@ impl Api {
         }
     }
 
-    async fn request(
-        &self,
-        method: &Method,
-        template: &str,
-        query: &str,
-        ids: &[&str],
-        body: Option<&Value>,
-    ) -> reqwest::Response {
+    /// A request with the key. `path` may end with a query.
+    fn request(&self, method: &Method, path: &str, ids: &[&str]) -> reqwest::RequestBuilder {
+        let (template, query) = path.split_once('?').unwrap_or((path, ""));
         let mut url = format!("{}{}", self.url, filled(template, ids));
         if !query.is_empty() {
             url = format!("{url}?{query}");
         }
-        let mut request = self.http.request(method.clone(), url);
-        if let Some(key) = &self.key {
-            request = request.bearer_auth(key);
+        let request = self.http.request(method.clone(), url);
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
         }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        request.send().await.unwrap_or_else(|error| panic!("{method} {template}: {error}"))
     }
 }
 

@@ -6,16 +6,16 @@
 //! - What no good client sends is a violation: a test ends with [`ModelServer::assert_content`].
 
 mod inspect;
+mod record;
 mod request;
 mod say;
 mod script;
 
 use std::{
-    collections::{HashMap, VecDeque},
     net::TcpListener,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use actix_web::{
@@ -25,47 +25,19 @@ use actix_web::{
     web,
 };
 use anyhow::Context;
-use domain::role::Role;
 use tokio::sync::watch;
 
 pub use inspect::Expected;
+pub use record::{Asked, Outcome};
 pub use request::{Said, Wire};
 pub use script::{Form, Script, Step};
 
+use record::{Shared, State, UnderWay};
 use request::Request;
 use say::Tokens;
 
 /// How long a test waits for a request that must come.
 const SOON: Duration = Duration::from_secs(30);
-
-/// One request.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    pub wire: Wire,
-    pub form: Form,
-    /// The role that the system message speaks to.
-    pub role: Option<Role>,
-    pub messages: Vec<Said>,
-    pub at: Instant,
-    pub outcome: Outcome,
-    /// When it ended.
-    pub ended: Option<Instant>,
-    /// Tokens read and written, as the answer says.
-    pub tokens: (u64, u64),
-}
-
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Pending,
-    /// The whole answer was sent.
-    Answered,
-    Refused(u16),
-    /// The answer broke off in its middle.
-    Cut,
-    /// The client went away before it had its answer.
-    Abandoned,
-}
 
 /// A running server on a free port of the loopback address. Ends when it is dropped.
 pub struct ModelServer {
@@ -73,19 +45,6 @@ pub struct ModelServer {
     port: u16,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
-}
-
-struct Shared {
-    expected: Expected,
-    state: Mutex<State>,
-    changed: watch::Sender<()>,
-}
-
-#[derive(Default)]
-struct State {
-    steps: HashMap<Form, VecDeque<Step>>,
-    asked: Vec<Asked>,
-    violations: Vec<String>,
 }
 
 impl ModelServer {
@@ -200,80 +159,6 @@ impl Drop for ModelServer {
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
-        }
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Records a request and takes its step; what is wrong with it is recorded too.
-    fn begin(&self, request: &Request, authorization: Option<&str>) -> (usize, Option<Step>) {
-        let mut wrong = inspect::inspect(request, authorization, &self.expected);
-        let mut state = self.state();
-        let index = state.asked.len();
-        let step = state.steps.get_mut(&request.form).and_then(VecDeque::pop_front);
-        match &step {
-            Some(Step::Answer(answer) | Step::Cut(answer)) => {
-                wrong.extend(inspect::answer(answer, request.schema.as_ref()));
-            }
-            Some(Step::Say(_) | Step::Hang | Step::Refuse { .. }) => {}
-            None => wrong.push("the script has nothing for it".to_owned()),
-        }
-        let form = request.form;
-        state
-            .violations
-            .extend(wrong.into_iter().map(|it| format!("request {index} ({form}): {it}")));
-        state.asked.push(Asked {
-            wire: request.wire,
-            form,
-            role: request.role(),
-            messages: request.messages.clone(),
-            at: Instant::now(),
-            outcome: Outcome::Pending,
-            ended: None,
-            tokens: (0, 0),
-        });
-        drop(state);
-        self.changed.send_replace(());
-        (index, step)
-    }
-
-    fn violation(&self, what: String) {
-        self.state().violations.push(what);
-    }
-
-    fn end(&self, index: usize, outcome: Outcome, tokens: Tokens) {
-        let mut state = self.state();
-        let asked = &mut state.asked[index];
-        asked.outcome = outcome;
-        asked.ended = Some(Instant::now());
-        asked.tokens = (tokens.read, tokens.written);
-        drop(state);
-        self.changed.send_replace(());
-    }
-}
-
-/// A request under way. It was abandoned, if nothing else is said before this is dropped.
-pub(crate) struct UnderWay {
-    shared: Arc<Shared>,
-    index: usize,
-    ended: bool,
-}
-
-impl UnderWay {
-    fn end(&mut self, outcome: Outcome, tokens: Tokens) {
-        self.ended = true;
-        self.shared.end(self.index, outcome, tokens);
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.shared.end(self.index, Outcome::Abandoned, Tokens::default());
         }
     }
 }

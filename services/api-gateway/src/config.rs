@@ -86,7 +86,10 @@ impl Config {
 }
 
 /// Without authentication only those on the same machine may come near.
-fn check_auth(auth: Auth, host: &str) -> Result<(), SettingError> {
+///
+/// # Errors
+/// `ORCH_AUTH`, where it is off and `host` can be reached from elsewhere.
+pub fn check_auth(auth: Auth, host: &str) -> Result<(), SettingError> {
     if auth == Auth::Required || is_loopback(host) {
         return Ok(());
     }

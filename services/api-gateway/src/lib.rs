@@ -44,6 +44,6 @@ mod tasks;
 
 pub use crate::{
     agents::{AgentArgs, AgentDescription},
-    config::Config,
+    config::{Config, check_auth},
     gateway::{Gateway, Parts, run},
 };

@@ -1,6 +1,6 @@
 //! The scheduler: starts runs over time, and mends what others left behind.
 //!
-//! It is a set of loops ([`reconcile`]), one file each, that look at the store and do a bounded batch of what they find:
+//! It is a set of loops (`reconcile`), one file each, that look at the store and do a bounded batch of what they find:
 //!
 //! | loop | what it looks for |
 //! | --- | --- |

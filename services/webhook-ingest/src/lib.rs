@@ -7,10 +7,10 @@
 //! ```
 //!
 //! Dramatis personae:
-//! - A [`delivery::VerifiedDelivery`] is a body whose signature was checked; the handler cannot be reached without.
-//! - [`triggers::Rules`] decide what follows from it.
-//! - The [`intake::Intake`] stores both. Its answer is the sender's: there is no 2xx without a row.
-//! - A [`redeliver::Redeliverer`] does the same for stored deliveries that somebody asked to take again.
+//! - A `delivery::VerifiedDelivery` is a body whose signature was checked; the handler cannot be reached without.
+//! - `triggers::Rules` decide what follows from it.
+//! - The `intake::Intake` stores both. Its answer is the sender's: there is no 2xx without a row.
+//! - A `redeliver::Redeliverer` does the same for stored deliveries that somebody asked to take again.
 
 use std::{sync::Arc, time::Duration};
 

@@ -36,7 +36,8 @@ pub(super) fn build() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.arg("build").current_dir(root()).env("CARGO_TARGET_DIR", target_dir());
-    command.args(PROGRAMS.iter().flat_map(|program| ["--package", program])).arg("--bins");
+    // As the Makefile does it: another choice of packages would mean other features, and building most of it again.
+    command.args(["--workspace", "--bins"]);
     match profile_dir().file_name().and_then(|it| it.to_str()) {
         Some("debug") | None => {}
         Some(profile) => drop(command.args(["--profile", profile])),

@@ -33,7 +33,7 @@ async fn a_run_whose_worker_was_killed_is_finished_by_another() {
     model.until("the implementer is asked", |asked| asked.len() == 2).await;
     stack.kill("worker").await;
     stack.add("other", Program::Worker, &[]).await;
-    stack.api.follow(&run_id).await;
+    stack.api.follow(&run_id, scene::RUN).await;
 
     let run = stack.api.get("/runs/{id}", &[&run_id]).await;
     assert_eq!(run["status"], "completed", "{run:#}");

@@ -1,5 +1,7 @@
 //! A signed delivery becomes a reviewed commit on a pushed branch, and everything that can be asked tells the same of it.
 
+mod told;
+
 use data_encoding::BASE64;
 use e2e::{
     api::text,
@@ -61,7 +63,7 @@ async fn a_labelled_issue_becomes_a_reviewed_commit_on_a_pushed_branch() {
     let run_id = text(&receipt.body["runId"]);
     let accepted = json!({ "deliveryId": delivery.id, "status": "accepted", "runId": run_id });
     assert_eq!(receipt, Receipt { status: 202, body: accepted });
-    let events = stack.api.follow(&run_id).await;
+    let events = stack.api.follow(&run_id, scene::RUN).await;
 
     let run = stack.api.get("/runs/{id}", &[&run_id]).await;
     let (tasks, lines) = scene::tasks(&stack.api, &run_id).await;
@@ -81,8 +83,9 @@ async fn a_labelled_issue_becomes_a_reviewed_commit_on_a_pushed_branch() {
     check_tasks(&stack, &tasks).await;
     check_branch(&git, &run, &tasks);
     check_model(&model);
-    check_metrics(&stack, &model).await;
-    check_deliveries(&stack, &delivery, &run_id).await;
+    told::check_metrics(&stack, &model).await;
+    let stranger = self::delivery("https://elsewhere.example/acme/greeter.git");
+    told::check_deliveries(&stack, &delivery, &stranger, &run_id).await;
 
     let basic = BASE64.encode(format!("x-access-token:{GIT_TOKEN}").as_bytes());
     let key = stack.key().to_owned();
@@ -218,75 +221,4 @@ fn check_model(model: &ModelServer) {
     let repair = &asked[6].messages[3];
     assert!(repair.text.contains("holds no JSON object"), "{}", repair.text);
     model.assert_content();
-}
-
-async fn check_metrics(stack: &Stack, model: &ModelServer) {
-    let (tokens_in, tokens_out) = model.tokens();
-    let worker = stack.service("worker").metrics().await;
-    let ingest = stack.service("webhook-ingest").metrics().await;
-    let completed = |role| ("orchestrator_tasks_completed_total", vec![("role", role)]);
-    for ((name, labels), expected) in [
-        (completed("architect"), 1),
-        (completed("implementer"), 2),
-        (completed("reviewer"), 2),
-        (completed("tester"), 0),
-        (completed("maintainer"), 1),
-        (("orchestrator_tasks_retried_total", vec![("role", "implementer")]), 1),
-        (("orchestrator_tasks_failed_total", vec![("error", "model_timeout")]), 1),
-        (("orchestrator_tasks_dead_lettered_total", vec![]), 0),
-        (("orchestrator_llm_requests_total", vec![("result", "ok")]), 7),
-        (("orchestrator_llm_tokens_total", vec![("direction", "in")]), tokens_in),
-        (("orchestrator_llm_tokens_total", vec![("direction", "out")]), tokens_out),
-    ] {
-        check_metric(worker.sum(name, &labels), expected, name, &labels);
-    }
-    let accepted = [("event", "issues"), ("result", "accepted")];
-    let name = "orchestrator_deliveries_total";
-    check_metric(ingest.sum(name, &accepted), 1, name, &accepted);
-}
-
-#[track_caller]
-fn check_metric(value: f64, expected: u64, name: &str, labels: &[(&str, &str)]) {
-    #[expect(clippy::cast_precision_loss, reason = "a test counts to less than 2^53")]
-    let expected = expected as f64;
-    assert!((value - expected).abs() < 0.5, "{name} {labels:?} is {value}, not {expected}");
-}
-
-/// The delivery is listed once, however often it comes, and those that are not GitHub's leave nothing.
-async fn check_deliveries(stack: &Stack, delivery: &Delivery, run_id: &str) {
-    let url = stack.webhook_url();
-    let again = delivery.send(&url, WEBHOOK_SECRET).await;
-    let duplicate = json!({ "deliveryId": delivery.id, "status": "duplicate" });
-    assert_eq!(again, Receipt { status: 202, body: duplicate });
-    let stranger = self::delivery("https://elsewhere.example/acme/greeter.git");
-    assert_eq!(stranger.send_unsigned(&url).await.status, 401);
-    assert_eq!(stranger.send(&url, "another secret").await.status, 401);
-
-    let deliveries = stack.api.list("/deliveries", &[]).await;
-    let expected = json!({
-        "id": delivery.id,
-        "event": "issues",
-        "action": "labeled",
-        "repository": scene::REPOSITORY,
-        "sender": "octocat",
-        "installationId": null,
-        "status": "accepted",
-        "reason": null,
-        "runId": run_id,
-        "size": delivery.body().len(),
-        "redeliveries": 0,
-        "receivedAt": deliveries[0]["receivedAt"],
-    });
-    assert_eq!(deliveries, [expected]);
-    let stored = stack.api.get("/deliveries/{id}", &[&delivery.id]).await;
-    let sent: Value = serde_json::from_slice(delivery.body()).expect("a payload is JSON");
-    assert_eq!(stored["payload"], sent);
-    assert_eq!(stack.api.list("/runs", &[]).await.len(), 1);
-
-    let refused = stack.service("webhook-ingest").metrics().await;
-    for (result, expected) in [("duplicate", 1), ("unsigned", 1), ("bad_signature", 1)] {
-        let labels = [("event", "issues"), ("result", result)];
-        let name = "orchestrator_deliveries_total";
-        check_metric(refused.sum(name, &labels), expected, name, &labels);
-    }
 }

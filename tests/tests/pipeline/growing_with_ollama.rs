@@ -38,7 +38,7 @@ async fn a_run_comes_to_its_end_however_the_model_server_fails_on_the_way() {
     let run = json!({ "repository": clone_url, "goal": "Greet the whole world." });
     let run = stack.api.post("/runs", &[], Some(&run)).await;
     let run_id = text(&run["id"]);
-    stack.api.follow(&run_id).await;
+    stack.api.follow(&run_id, scene::RUN).await;
 
     let run = stack.api.get("/runs/{id}", &[&run_id]).await;
     assert_eq!(

@@ -1,6 +1,6 @@
 //! What the scenarios share: a repository, what the agents answer about it, and what became of it.
 
-use std::{collections::HashMap, process::Command};
+use std::{collections::HashMap, process::Command, time::Duration};
 
 use e2e::{
     api::{Api, StreamedEvent, text},
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 /// The repository of the scenarios.
 pub(crate) const REPOSITORY: &str = "acme/greeter";
 pub(crate) const MODEL: &str = "scripted-1";
+/// How long a run may take: its waits, and what a busy machine adds.
+pub(crate) const RUN: Duration = Duration::from_secs(60);
 
 // Secrets that may appear nowhere; no text of ours holds them by chance.
 pub(crate) const GIT_TOKEN: &str = "ghs_9vQk2canaryXr7TbL0pWm4";

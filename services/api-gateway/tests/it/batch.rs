@@ -37,7 +37,7 @@ on_both_stores!(a_batch_that_joins_runs_answers_in_the_order_of_the_request, |db
     let run = api.task().await.text("runId").to_owned();
     let item = |index: usize| {
         let description = format!("Task {index}");
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             json!({"runId": run, "role": "tester", "description": description})
         } else {
             json!({"role": "tester", "description": description})

@@ -1,5 +1,7 @@
 //! The API through its front door: a server on a port, a client that speaks HTTP, and each of the two stores.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod api;
 
 mod auth;

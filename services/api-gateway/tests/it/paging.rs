@@ -1,10 +1,10 @@
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::on_both_stores;
 
 use crate::api::Api;
 
 async fn make(api: &Api, count: usize) -> Vec<String> {
-    let item = |index| json!({"role": if index % 2 == 0 { "tester" } else { "reviewer" }, "description": format!("Task 100% #{index}_")});
+    let item = |index| json!({"role": if index.is_multiple_of(2) { "tester" } else { "reviewer" }, "description": format!("Task 100% #{index}_")});
     let body = json!({"tasks": (0..count).map(item).collect::<Vec<_>>()});
     let made = api.post("/tasks/batch", body).await.expect(201);
     made.body["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
@@ -22,10 +22,8 @@ async fn pages(api: &Api, query: &str) -> Vec<Vec<String>> {
             .iter()
             .map(|it| it["id"].as_str().unwrap().to_owned());
         pages.push(ids.collect());
-        match &page["nextCursor"] {
-            Value::String(next) => cursor = format!("&cursor={next}"),
-            _ => return pages,
-        }
+        let Some(next) = page["nextCursor"].as_str() else { return pages };
+        cursor = format!("&cursor={next}");
     }
 }
 

@@ -59,8 +59,8 @@ pub(super) fn read() -> Result<Environment, Failure> {
 }
 
 fn is_ours(name: &str) -> bool {
-    let begins = |it: &&str| name.starts_with(it);
-    PREFIXES.iter().any(&begins) && !OF_SCRIPTS.iter().any(begins)
+    let begins_with_one_of = |prefixes: &[&str]| prefixes.iter().any(|it| name.starts_with(it));
+    begins_with_one_of(&PREFIXES) && !begins_with_one_of(&OF_SCRIPTS)
 }
 
 fn unread_variable<'n>(name: &str, known: impl Iterator<Item = &'n String>) -> Finding {
@@ -96,7 +96,7 @@ mod tests {
     fn a_misspelt_variable_is_told_with_the_one_that_was_meant() {
         let known = ["ORCH_WORKER_CONCURRENCY".to_owned(), "ORCH_PORT".to_owned()];
         let advice = |name: &str| unread_variable(name, known.iter()).advice.unwrap();
-        assert_eq!(advice("ORCH_WORKER_CONCURENCY"), "Did you mean ORCH_WORKER_CONCURRENCY?");
+        assert_eq!(advice("ORCH_WORKER_CONCURRENCIES"), "Did you mean ORCH_WORKER_CONCURRENCY?");
         assert_eq!(advice("ORCH_PROT"), "Did you mean ORCH_PORT?");
         assert_eq!(
             advice("ORCH_SOMETHING_ELSE"),

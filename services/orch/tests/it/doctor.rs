@@ -75,7 +75,7 @@ async fn everything_that_is_broken_is_told_at_once_with_what_to_do() {
         ("ORCH_PORT", port.as_str()),
         ("ORCH_WORKER_CONCURRENCY", "lots"),
         ("ORCH_MAX_STREAMS", "lots"),
-        ("ORCH_WORKER_CONCURENCY", "7"),
+        ("ORCH_WORKER_CONCURRENCIES", "7"),
         ("ORCH_AGENT_EXECUTOR", "local"),
         ("LOCAL_LLM_URL", "http://127.0.0.1:1"),
         ("ORCH_TASK_STORE", "postgres"),
