@@ -100,8 +100,8 @@ async fn a_labelled_issue_becomes_a_reviewed_commit_on_a_pushed_branch() {
 const EVENTS: [&str; 25] = [
     "run.created",
     "plan 1: task.created",
-    "run.started",
     "plan 1: task.started 1",
+    "run.started",
     "plan 1: task.completed 1",
     "implement 1: task.created",
     "implement 1: task.started 1",

@@ -179,7 +179,9 @@ fn tell_idempotency(document: &mut Value) {
         operation["description"] = says.into();
         operation["x-idempotency-key"] = true.into();
         for status in ["201", "202"] {
-            if let Some(response) = operation["responses"][status].as_object_mut() {
+            if let Some(response) =
+                operation["responses"].get_mut(status).and_then(Value::as_object_mut)
+            {
                 let header =
                     |says: &str| json!({"description": says, "schema": {"type": "string"}});
                 response.insert(

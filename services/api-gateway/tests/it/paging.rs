@@ -4,7 +4,7 @@ use testkit::on_both_stores;
 use crate::api::Api;
 
 async fn make(api: &Api, count: usize) -> Vec<String> {
-    let item = |index| json!({"role": if index.is_multiple_of(2) { "tester" } else { "reviewer" }, "description": format!("Task 100% #{index}_")});
+    let item = |index: usize| json!({"role": if index.is_multiple_of(2) { "tester" } else { "reviewer" }, "description": format!("Task 100% #{index}_")});
     let body = json!({"tasks": (0..count).map(item).collect::<Vec<_>>()});
     let made = api.post("/tasks/batch", body).await.expect(201);
     made.body["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()

@@ -1,12 +1,13 @@
 //! All services in the test's own process, as `orch dev` starts them.
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use clap::Parser;
 use orch::dev::{Dev, DevArgs};
 use serde_json::Value;
 use telemetry::TelemetryArgs;
 use tempfile::TempDir;
+use testkit::eventually;
 use tokio::{process::Command, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use worker::Shutdown;
@@ -94,10 +95,17 @@ impl Server {
         (task["id"].as_str().unwrap().to_owned(), task["runId"].as_str().unwrap().to_owned())
     }
 
-    /// Ends it and gives back its home.
+    /// Ends it and gives back its home, once the store is nobody's any more. A process that ends lets go of it at once; in
+    /// this one the threads that answered HTTP still have it for a moment.
     pub(crate) async fn stop(self) -> TempDir {
         self.stop.cancel();
         self.serving.await.unwrap().unwrap();
+        let lock = Path::new(&data_dir(self.home.path())).join("orchestrator.lock");
+        eventually("the store is free", || async {
+            let file = File::open(&lock).unwrap();
+            file.try_lock().ok()
+        })
+        .await;
         self.home
     }
 }
