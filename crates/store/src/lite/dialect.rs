@@ -9,7 +9,7 @@ use crate::Result;
 pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection>;
 
 /// SQL types under one name for both databases.
-pub(crate) mod types {
+pub(crate) mod columns {
     pub(crate) use diesel::sql_types::{
         Binary as Bytes, Json as Js, Text as Id, TimestamptzSqlite as Ts,
     };

@@ -9,7 +9,7 @@ use crate::{Result, error::During};
 pub(crate) type Conn = AsyncPgConnection;
 
 /// SQL types under one name for both databases.
-pub(crate) mod types {
+pub(crate) mod columns {
     pub(crate) use diesel::sql_types::{
         Binary as Bytes, Json as Js, Timestamptz as Ts, Uuid as Id,
     };

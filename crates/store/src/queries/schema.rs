@@ -2,7 +2,7 @@
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
-    use super::super::dialect::types::{Id, Js, Ts};
+    use super::super::dialect::columns::{Id, Js, Ts};
 
     runs (id) {
         id -> Id,
@@ -32,7 +32,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
-    use super::super::dialect::types::{Id, Js, Ts};
+    use super::super::dialect::columns::{Id, Js, Ts};
 
     tasks (id) {
         id -> Id,
@@ -68,7 +68,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use super::super::dialect::types::Id;
+    use super::super::dialect::columns::Id;
 
     dependencies (task_id, depends_on) {
         task_id -> Id,
@@ -78,7 +78,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Integer, Nullable, Text};
-    use super::super::dialect::types::{Id, Js, Ts};
+    use super::super::dialect::columns::{Id, Js, Ts};
 
     events (id) {
         id -> BigInt,
@@ -93,7 +93,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Integer, Text};
-    use super::super::dialect::types::{Id, Ts};
+    use super::super::dialect::columns::{Id, Ts};
 
     outbox (id) {
         id -> BigInt,
@@ -107,7 +107,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Integer, Text};
-    use super::super::dialect::types::{Id, Ts};
+    use super::super::dialect::columns::{Id, Ts};
 
     dead_letters (task_id) {
         task_id -> Id,
@@ -123,7 +123,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Integer, Nullable, Text};
-    use super::super::dialect::types::{Id, Ts};
+    use super::super::dialect::columns::{Id, Ts};
 
     turns (task_id, fence, seq) {
         task_id -> Id,
@@ -143,7 +143,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Integer, Nullable, Text};
-    use super::super::dialect::types::{Bytes, Id, Ts};
+    use super::super::dialect::columns::{Bytes, Id, Ts};
 
     deliveries (id) {
         id -> Text,
@@ -164,7 +164,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Bool, Nullable, Text};
-    use super::super::dialect::types::{Id, Js, Ts};
+    use super::super::dialect::columns::{Id, Js, Ts};
 
     schedules (id) {
         id -> Id,
@@ -183,7 +183,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use super::super::dialect::types::{Id, Ts};
+    use super::super::dialect::columns::{Id, Ts};
 
     firings (schedule_id, slot) {
         schedule_id -> Id,
@@ -195,7 +195,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::Text;
-    use super::super::dialect::types::{Bytes, Js, Ts};
+    use super::super::dialect::columns::{Bytes, Js, Ts};
 
     idempotency (principal, key) {
         principal -> Text,
@@ -208,7 +208,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Nullable, Text};
-    use super::super::dialect::types::{Bytes, Id, Ts};
+    use super::super::dialect::columns::{Bytes, Id, Ts};
 
     api_keys (id) {
         id -> Id,
