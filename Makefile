@@ -39,7 +39,7 @@ lint: ## Clippy on everything; warnings are errors.
 
 .PHONY: doc
 doc: ## Build the documentation; warnings are errors.
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --locked
 
 .PHONY: deny
 deny: ## Check licenses, banned crates and sources of the dependencies.

@@ -124,8 +124,13 @@ pub struct WorkerArgs {
     /// Name under which changes are committed [default: orchestrator]
     #[arg(long, env = "ORCH_GIT_AUTHOR_NAME", value_name = "NAME")]
     pub git_author_name: Option<String>,
-    /// Mail address under which changes are committed [default: orchestrator@localhost]
-    #[arg(long, env = "ORCH_GIT_AUTHOR_EMAIL", value_name = "ADDRESS")]
+    /// Mail address under which changes are committed.
+    #[arg(
+        long,
+        env = "ORCH_GIT_AUTHOR_EMAIL",
+        value_name = "ADDRESS",
+        help = "Mail address under which changes are committed [default: orchestrator@localhost]"
+    )]
     pub git_author_email: Option<String>,
 }
 
