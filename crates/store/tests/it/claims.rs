@@ -194,3 +194,20 @@ on_both_stores!(
         assert_eq!(history.matches("task.completed").count(), 1, "{history}");
     }
 );
+
+on_both_stores!(
+    an_old_attempt_of_the_same_worker_is_fenced_as_well,
+    |test: TestStore| async move {
+        let store = &test.store;
+        let hasty = ClaimTerms { lease: Duration::ZERO, ..terms() };
+        let old = claimed(store, hasty).await;
+        let id = old.id;
+        store.rescue_expired(scene::POLICY, 10).await.unwrap();
+        store.promote_due(10).await.unwrap();
+        let new = store.claim_tasks(vec![id], hasty).await.unwrap().pop().unwrap();
+        // The worker's name is the same: only the fence tells the two apart.
+        assert_eq!(settle(store, hasty, vec![completed(old)]).await.results, [Settled::Fenced]);
+        assert_eq!(scene::status(store, id).await, TaskStatus::Running);
+        assert_eq!(settle(store, hasty, vec![completed(new)]).await.results, [Settled::Applied]);
+    }
+);
