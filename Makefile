@@ -7,7 +7,7 @@ NEXTEST := cargo nextest run --locked --profile $(if $(CI),ci,default)
 
 .PHONY: help
 help: ## List the commands.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 .PHONY: run
 run: ## Build and start everything in one process (orch dev); the first build takes some minutes.
@@ -35,7 +35,7 @@ typos: ## Check the spelling.
 
 .PHONY: lint
 lint: ## Clippy on everything; warnings are errors.
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --features e2e/faulty --locked -- -D warnings
 
 .PHONY: doc
 doc: ## Build the documentation; warnings are errors.
@@ -49,6 +49,7 @@ deny: ## Check licenses, banned crates and sources of the dependencies.
 build: ## Build all binaries and tests.
 	cargo build --workspace --bins --locked
 	$(NEXTEST) --workspace --no-run
+	@scripts/check-no-faults.sh $(or $(CARGO_TARGET_DIR),target)/debug
 
 .PHONY: unit
 unit: ## Run all tests of the workspace against PostgreSQL and RabbitMQ.
@@ -57,6 +58,64 @@ unit: ## Run all tests of the workspace against PostgreSQL and RabbitMQ.
 .PHONY: e2e
 e2e: ## Run the end-to-end tests only.
 	@eval "$$(scripts/ensure-services.sh)" && cargo build --workspace --bins --locked && $(NEXTEST) --package e2e
+
+# The folder of what cargo builds.
+BUILT := "$${CARGO_TARGET_DIR:-target}"
+
+.PHONY: chaos
+chaos: ## Break everything while it works, and check what became of it; SEED=, SCENARIO=, PROFILE=.
+	@cargo build --release --workspace --bins --locked
+	@$(BUILT)/release/chaos --scale full
+
+.PHONY: chaos-quick
+chaos-quick: ## The short form of it, with the programs of the debug build.
+	@cargo build --workspace --bins --locked
+	@$(BUILT)/debug/chaos --scale quick --profile debug
+
+.PHONY: chaos-long
+chaos-long: ## The long form of it, which writes docs/chaos-results.md.
+	@cargo build --release --workspace --bins --locked
+	@$(BUILT)/release/chaos --scale long --markdown docs/chaos-results.md
+
+.PHONY: chaos-controls
+chaos-controls: ## Take guards out, and see that the checks notice.
+	@cargo build --workspace --bins --locked
+	@scripts/build-faulty.sh
+	@$(BUILT)/debug/chaos controls --scale quick
+
+.PHONY: bench
+bench: ## Measure speed and cost on this machine, about ten minutes; figures in target/bench/summary.json.
+	@scripts/ensure-services.sh >/dev/null
+	cargo build --release --workspace --bins --locked
+	"$${CARGO_TARGET_DIR:-target}/release/bench" --no-build $(BENCH)
+
+.PHONY: crash
+crash: ## Crash every service at every fault point (docs/fault-points.md), once each.
+	@scripts/build-faulty.sh && eval "$$(scripts/ensure-services.sh)" && $(NEXTEST) --workspace --features e2e/faulty -E 'binary(crash_points)'
+
+.PHONY: schemathesis
+schemathesis: tools ## Try the API for a minute with requests made from its description; all checks on.
+	cargo build --package orch --locked
+	@scripts/schemathesis.sh quick
+
+.PHONY: schemathesis-long
+schemathesis-long: tools ## The same until 50,000 requests were sent.
+	cargo build --package orch --locked
+	@scripts/schemathesis.sh long
+
+.PHONY: fuzz
+fuzz: ## Fuzz what reads strangers' input, guided by coverage: FUZZ_SECONDS [180] for each target.
+	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),180)
+
+.PHONY: load
+load: ## Send 100,000 webhook deliveries, a fifth of them twice.
+	@eval "$$(scripts/ensure-services.sh)" && LOAD_DELIVERIES=100000 $(NEXTEST) --release --package webhook-ingest --no-capture \
+	  -E 'test(each_id_has_one_row)'
+
+.PHONY: model-long
+model-long: ## Play a million random sequences against the model of the store, on both databases; MODEL_SEQUENCES=.
+	@eval "$$(scripts/ensure-services.sh)" && ORCH_MODEL_SEQUENCES=$(or $(MODEL_SEQUENCES),1000000) \
+	  cargo nextest run --locked --profile long --workspace -E 'binary(model)'
 
 .PHONY: chart
 chart: ## Check the Helm chart with helm, kubectl and the schemas of Kubernetes.

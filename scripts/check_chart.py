@@ -180,10 +180,7 @@ def pods_have_time_to_end(chart):
         if o["kind"] != "Deployment":
             continue
         env = variables(template["spec"]["containers"][0])
-        graces = [1000 * int(env["ORCH_SHUTDOWN_GRACE_SECONDS"]["value"])]
-        if component == "worker":
-            graces.append(int(env["ORCH_SHUTDOWN_GRACE_MS"]["value"]))
-        needed = int(env["ORCH_DRAIN_DELAY_MS"]["value"]) + max(graces)
+        needed = int(env["ORCH_DRAIN_DELAY_MS"]["value"]) + int(env["ORCH_SHUTDOWN_GRACE_MS"]["value"])
         if template["spec"]["terminationGracePeriodSeconds"] * 1000 <= needed:
             yield f"{name}: is killed before its grace of {needed} ms is over"
 

@@ -86,7 +86,7 @@ install_helm() {
 
 link_binaries() {
   local name
-  for name in cargo-deny cargo-nextest check-jsonschema hadolint kubernetes-validate shellcheck typos; do
+  for name in cargo-deny cargo-nextest check-jsonschema hadolint kubernetes-validate schemathesis shellcheck typos; do
     ln -sf "$venv/bin/$name" "$tools/bin/$name"
   done
 }

@@ -103,8 +103,8 @@ env:
     value: {{ .port | quote }}
   - name: ORCH_DRAIN_DELAY_MS
     value: {{ mul (int .root.Values.shutdown.drainDelaySeconds) 1000 | quote }}
-  - name: ORCH_SHUTDOWN_GRACE_SECONDS
-    value: {{ int .root.Values.shutdown.graceSeconds | quote }}
+  - name: ORCH_SHUTDOWN_GRACE_MS
+    value: {{ mul (int .root.Values.shutdown.graceSeconds) 1000 | quote }}
   {{- include "orchestrator.secretEnv" (dict "root" .root "key" "DATABASE_URL") | nindent 2 }}
   {{- include "orchestrator.secretEnv" (dict "root" .root "key" "AMQP_URL") | nindent 2 }}
   {{- with .root.Values.extraEnv }}

@@ -43,6 +43,14 @@ impl Delivery {
 
     /// Sends it, signed with a secret, as GitHub does.
     pub async fn send(&self, url: &str, secret: &str) -> Receipt {
+        self.try_send(url, secret).await.expect("webhook-ingest answers with JSON")
+    }
+
+    /// The same, where the receiver may be gone.
+    ///
+    /// # Errors
+    /// If no whole answer came.
+    pub async fn try_send(&self, url: &str, secret: &str) -> reqwest::Result<Receipt> {
         let sha1 = signature(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret, &self.body);
         let sha256 = signature(hmac::HMAC_SHA256, secret, &self.body);
         let request = self
@@ -54,7 +62,7 @@ impl Delivery {
 
     /// Sends it without a signature, as GitHub does for a webhook that has no secret.
     pub async fn send_unsigned(&self, url: &str) -> Receipt {
-        receipt(self.request(url)).await
+        receipt(self.request(url)).await.expect("webhook-ingest answers with JSON")
     }
 
     fn request(&self, url: &str) -> reqwest::RequestBuilder {
@@ -72,10 +80,10 @@ impl Delivery {
     }
 }
 
-async fn receipt(request: reqwest::RequestBuilder) -> Receipt {
-    let response = request.send().await.expect("webhook-ingest answers");
+async fn receipt(request: reqwest::RequestBuilder) -> reqwest::Result<Receipt> {
+    let response = request.send().await?;
     let status = response.status().as_u16();
-    Receipt { status, body: response.json().await.expect("it answers with JSON") }
+    Ok(Receipt { status, body: response.json().await? })
 }
 
 fn signature(algorithm: hmac::Algorithm, secret: &str, body: &[u8]) -> String {

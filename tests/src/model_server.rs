@@ -32,7 +32,7 @@ pub use record::{Asked, Outcome};
 pub use request::{Said, Wire};
 pub use script::{Form, Script, Step};
 
-use record::{Shared, State, UnderWay};
+use record::{Answering, Shared, State, UnderWay};
 use request::Request;
 use say::Tokens;
 
@@ -53,9 +53,29 @@ impl ModelServer {
     /// # Errors
     /// If no port can be had.
     pub fn start(expected: Expected, script: Script) -> anyhow::Result<Self> {
+        Self::serve(expected, script, None)
+    }
+
+    /// Starts a server that answers any number of requests, each by its form and by what was said.
+    ///
+    /// # Errors
+    /// If no port can be had.
+    pub fn answering(
+        expected: Expected,
+        answer: impl Fn(Form, &[Said]) -> Step + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        Self::serve(expected, Script::default(), Some(Box::new(answer)))
+    }
+
+    fn serve(
+        expected: Expected,
+        script: Script,
+        otherwise: Option<Answering>,
+    ) -> anyhow::Result<Self> {
         let state = State { steps: script.into_steps(), ..State::default() };
         let shared = Arc::new(Shared {
             expected,
+            otherwise,
             state: Mutex::new(state),
             changed: watch::Sender::new(()),
         });

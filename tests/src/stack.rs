@@ -6,6 +6,7 @@
 mod binaries;
 mod broker;
 mod database;
+mod keeping;
 mod logs;
 mod orch;
 mod service;
@@ -15,6 +16,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use tempfile::TempDir;
 
+pub use binaries::faulty_programs;
 pub use logs::Logs;
 pub use service::{Exit, Service};
 pub use settings::{Program, Settings};
@@ -32,7 +34,7 @@ pub struct Stack {
     key: String,
     // Removed in this order, when the services are gone.
     _broker: Broker,
-    _database: Database,
+    database: Database,
     dir: TempDir,
 }
 
@@ -45,7 +47,9 @@ impl Stack {
     pub async fn start(settings: Settings) -> Self {
         // Several clients of ours use TLS libraries; a second call changes nothing.
         drop(rustls::crypto::ring::default_provider().install_default());
-        binaries::build();
+        if settings.binaries().is_none() {
+            binaries::build();
+        }
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let database = Database::create().await;
         let broker = Broker::new();
@@ -61,7 +65,7 @@ impl Stack {
             services.insert(program.name().to_owned(), service);
         }
         let api = Api::connect(services[Program::ApiGateway.name()].url(), Some(&key)).await;
-        Self { api, services, settings, key, _broker: broker, _database: database, dir }
+        Self { api, services, settings, key, _broker: broker, database, dir }
     }
 
     /// A service by its name.

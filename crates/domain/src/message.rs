@@ -18,6 +18,13 @@ pub struct Message {
     pub attempt: i32,
 }
 
+impl Message {
+    /// Where the task is.
+    pub const fn place(&self) -> (RunId, TaskId) {
+        (self.run_id, self.task_id)
+    }
+}
+
 /// A row of the outbox: a message that is not yet known to be with the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutboxMessage {

@@ -54,6 +54,8 @@ pub enum BadCadence {
     UnknownTimezone(String),
     #[error("`expression` `{0}` is not a cron expression: {1}")]
     NotCron(String, String),
+    #[error("`expression` `{0}` names a day that never comes")]
+    Never(String),
 }
 
 impl Cadence {
@@ -62,7 +64,10 @@ impl Cadence {
 
     /// Refuses what could never fire.
     pub fn validate(&self) -> Result<(), BadCadence> {
-        self.next_after(DateTime::UNIX_EPOCH).map(drop)
+        match (self.next_after(DateTime::UNIX_EPOCH)?, self) {
+            (None, Self::Cron { expression, .. }) => Err(BadCadence::Never(expression.clone())),
+            (None | Some(_), _) => Ok(()),
+        }
     }
 
     /// The first slot after `instant`; none where a cron expression has no more.

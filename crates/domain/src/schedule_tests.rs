@@ -78,6 +78,9 @@ fn a_bad_cadence_says_what_is_wrong() {
         assert_eq!(cadence.validate().unwrap_err().to_string(), expected);
     }
     let nonsense = Cadence::Cron { expression: "soon".to_owned(), timezone: "UTC".to_owned() };
+    let never = Cadence::Cron { expression: "0 0 30 2 *".to_owned(), timezone: "UTC".to_owned() };
+    let told = never.validate().unwrap_err().to_string();
+    assert_eq!(told, "`expression` `0 0 30 2 *` names a day that never comes");
     assert!(nonsense.validate().unwrap_err().to_string().starts_with("`expression` `soon`"));
 }
 

@@ -118,6 +118,7 @@ impl Model for Client {
             Some(turns) => Some(turns.acquire().await.expect("the semaphore is never closed")),
             None => None,
         };
+        faults::point!("llm.request.before");
         let began = Instant::now();
         let total = self.settings.limits.total;
         let result = match tokio::time::timeout(total, self.exchange(request, on_token)).await {
@@ -125,6 +126,7 @@ impl Model for Client {
             Err(_elapsed) => Err(Error::Timeout { phase: Phase::Total, after: total }),
         };
         let took = began.elapsed();
+        faults::point!("llm.answer.after");
         metrics::record(&request.model, &result, took);
         result.map(|reply| Reply { latency: took, ..reply })
     }

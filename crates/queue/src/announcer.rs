@@ -214,7 +214,9 @@ async fn forget_all(
         {
             ids.push(id);
         }
+        faults::point!("announcer.forget.before");
         let failed = !forget(std::mem::take(&mut ids)).await;
+        faults::point!("announcer.forget.after");
         if failed && !failing {
             tracing::warn!(
                 "Published messages could not be removed from the outbox; the scheduler will publish them again"

@@ -27,7 +27,7 @@ pub struct DatabaseArgs {
     pub database_pool_size: u16,
 
     /// Milliseconds to wait for a connection before a request is refused.
-    #[arg(long, env = "ORCH_DATABASE_WAIT_MS", default_value_t = 2_000)]
+    #[arg(long, env = "ORCH_DATABASE_WAIT_MS", default_value_t = 1_000)]
     pub database_wait_ms: u64,
 
     /// Milliseconds that one statement may take.

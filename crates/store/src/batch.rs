@@ -77,6 +77,11 @@ async fn gather<Q: Send + 'static, A: Send + 'static>(
         if receiver.recv_many(&mut batch, bounds.items.max(1)).await == 0 {
             return;
         }
+        // Whoever was told that it took too long is not surprised by it later.
+        batch.retain(|pending| !pending.answer.is_closed());
+        if batch.is_empty() {
+            continue;
+        }
         let run = run.clone();
         tokio::spawn(async move {
             run_batch(batch, run).await;
@@ -148,6 +153,34 @@ mod tests {
         }
         assert_eq!(answers, [4, 6, 8, 10, 12]);
         assert_eq!(*sizes.lock().unwrap(), [1, 5]);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_begun() {
+        let gate = Arc::new(Semaphore::new(0));
+        let ran = Arc::new(Mutex::new(Vec::new()));
+        let batcher = Batcher::start(BOUNDS, {
+            let (gate, ran) = (gate.clone(), ran.clone());
+            move |batch: Vec<u32>| {
+                ran.lock().unwrap().extend(batch.iter().copied());
+                let gate = gate.clone();
+                Box::pin(async move {
+                    gate.acquire().await.unwrap().forget();
+                    Ok(batch)
+                })
+            }
+        });
+        let mut first = Box::pin(batcher.submit(1));
+        while ran.lock().unwrap().is_empty() {
+            assert!(futures_util::poll!(&mut first).is_pending());
+            tokio::task::yield_now().await;
+        }
+        let mut given_up = Box::pin(batcher.submit(2));
+        assert!(futures_util::poll!(&mut given_up).is_pending());
+        drop(given_up);
+        gate.add_permits(2);
+        assert_eq!((first.await.unwrap(), batcher.submit(3).await.unwrap()), (1, 3));
+        assert_eq!(*ran.lock().unwrap(), [1, 3]);
     }
 
     #[tokio::test]

@@ -71,7 +71,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Busy | Self::Interrupted => true,
-            Self::Query { source, .. } | Self::Transaction(source) => is_connection_loss(source),
+            Self::Query { source, .. } | Self::Transaction(source) => may_pass(source),
             Self::Conflict { .. } | Self::Corrupt { .. } | Self::Schema(_) | Self::Settings(_) => {
                 false
             }
@@ -79,7 +79,26 @@ impl Error {
     }
 }
 
-fn is_connection_loss(error: &diesel::result::Error) -> bool {
+/// What a database says that may do the same later: it lost us, somebody was in the way, or it lacks something that people or
+/// time give back. By its words, since codes do not come through.
+const PASSING: [&str; 14] = [
+    "connection",
+    "deadlock",
+    "statement timeout",
+    "lock timeout",
+    "the database system is",
+    "too many clients",
+    "read-only transaction",
+    "out of memory",
+    "No space left on device",
+    "could not extend file",
+    "could not write",
+    "disk I/O error",
+    "database is locked",
+    "disk is full",
+];
+
+fn may_pass(error: &diesel::result::Error) -> bool {
     use diesel::result::{DatabaseErrorKind, Error as Diesel};
     let Diesel::DatabaseError(kind, info) = error else {
         return matches!(
@@ -87,14 +106,12 @@ fn is_connection_loss(error: &diesel::result::Error) -> bool {
             Diesel::BrokenTransactionManager | Diesel::RollbackErrorOnCommit { .. }
         );
     };
-    let passing =
-        ["connection", "database is locked", "deadlock", "statement timeout", "lock timeout"];
     matches!(
         kind,
         DatabaseErrorKind::ClosedConnection
             | DatabaseErrorKind::UnableToSendCommand
             | DatabaseErrorKind::SerializationFailure
-    ) || passing.iter().any(|words| info.message().contains(words))
+    ) || PASSING.iter().any(|words| info.message().contains(words))
 }
 
 impl From<diesel::result::Error> for Error {
@@ -111,5 +128,31 @@ pub(crate) trait During<T> {
 impl<T> During<T> for diesel::QueryResult<T> {
     fn during(self, action: &'static str) -> Result<T> {
         self.map_err(|source| Error::Query { action, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::result::{DatabaseErrorKind, Error as Diesel};
+
+    use super::*;
+
+    #[test]
+    fn what_time_or_people_give_back_is_worth_trying_again() {
+        check("could not extend file \"base/1/2\": No space left on device", true);
+        check("database or disk is full", true);
+        check("the database system is in recovery mode", true);
+        check("sorry, too many clients already", true);
+        check("cannot execute INSERT in a read-only transaction", true);
+        check("canceling statement due to lock timeout", true);
+        check("invalid byte sequence for encoding \"UTF8\": 0x00", false);
+        check("new row for relation \"tasks\" violates check constraint", false);
+    }
+
+    #[track_caller]
+    fn check(message: &str, expected: bool) {
+        let source =
+            Diesel::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()));
+        assert_eq!(Error::Transaction(source).is_transient(), expected, "{message}");
     }
 }

@@ -14,7 +14,8 @@ mod args;
 mod error;
 mod key;
 mod literal;
-mod merge_patch;
+#[doc(hidden)]
+pub mod merge_patch;
 mod operations;
 mod paging;
 mod store;

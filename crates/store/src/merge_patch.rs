@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// Applies `patch` to `target`, as section 2 of the RFC says.
-pub(crate) fn merge_patch(target: &mut Value, patch: Value) {
+pub fn merge_patch(target: &mut Value, patch: Value) {
     let Value::Object(changes) = patch else {
         *target = patch;
         return;

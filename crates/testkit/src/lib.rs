@@ -1,9 +1,11 @@
 //! What tests share: a store of their own, on either database, and waiting for something to become true.
 
+mod proxy;
 mod store;
 mod wait;
 
-pub use store::TestStore;
+pub use proxy::Proxy;
+pub use store::{Held, TestStore};
 pub use wait::eventually;
 
 /// Runs a test on both stores: `on_both_stores!(name, |store| async move { … });` makes `name::postgres` and

@@ -1,6 +1,6 @@
 //! A migrated store for one test: a schema of its own in Postgres, or a file of its own.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use store::{DatabaseArgs, Store};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -15,6 +15,19 @@ pub struct TestStore {
     pub args: DatabaseArgs,
     schema: Option<Schema>,
     _dir: TempDir,
+}
+
+/// A transaction that is open. Dropping it rolls it back.
+pub struct Held {
+    _client: tokio_postgres::Client,
+    driver: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The server rolls back what its client leaves.
+        self.driver.abort();
+    }
 }
 
 struct Schema {
@@ -56,6 +69,27 @@ impl TestStore {
     pub async fn sql(&self, sql: &str) {
         let schema = self.schema.as_ref().expect("only Postgres takes raw SQL in tests");
         run_sql(&schema.url, &format!("SET search_path = {}; {sql}", schema.name)).await;
+    }
+
+    /// The number that a query gives. Postgres only.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let client = self.client().await.0;
+        client.query_one(sql, &[]).await.expect("the SQL of the test runs").get(0)
+    }
+
+    /// Runs SQL in a transaction that stays open, and keeps its locks, until it is dropped. Postgres only.
+    pub async fn hold(&self, sql: &str) -> Held {
+        let (client, driver) = self.client().await;
+        client.batch_execute(&format!("BEGIN; {sql}")).await.expect("the SQL of the test runs");
+        Held { _client: client, driver }
+    }
+
+    async fn client(&self) -> (tokio_postgres::Client, tokio::task::JoinHandle<()>) {
+        let (client, connection) =
+            tokio_postgres::connect(self.url().expose_secret(), tokio_postgres::NoTls)
+                .await
+                .expect("Postgres answers at DATABASE_URL");
+        (client, tokio::spawn(async move { drop(connection.await) }))
     }
 
     /// The URL of the store's schema. Postgres only.

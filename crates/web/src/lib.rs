@@ -4,12 +4,14 @@
 //! through the extractors of [`extract`]. Whatever goes wrong, the client reads a [`problem::Problem`] (RFC 9457).
 //!
 //! ```text
-//!  connection ─▶ request_span (id, log, metric, panic) ─▶ unread (cuts clients that never stop) ─▶ routes
+//!  connection ─▶ head_limit (cuts heads that do not come)
+//!             ─▶ request_span (id, log, metric, panic) ─▶ unread (cuts clients that never stop) ─▶ routes
 //!                                                         extract: Json, Query, Path, bearer ─────▶ handler
 //! ```
 
 pub mod serve;
 
+mod head_limit;
 pub mod problem;
 pub mod request_span;
 mod unread;

@@ -19,7 +19,10 @@ use actix_web::{
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use crate::problem::{self, Problem};
+use crate::{
+    head_limit::Heads,
+    problem::{self, Problem},
+};
 
 /// The histogram of requests; `telemetry::metrics::HTTP_REQUESTS` describes it.
 const HTTP_REQUESTS: &str = "orchestrator_http_requests_seconds";
@@ -74,6 +77,7 @@ pub(crate) async fn request_span(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
+    let _handled = request.conn_data::<Rc<Heads>>().map(Heads::begin);
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     let method = method_name(request.method());

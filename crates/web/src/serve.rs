@@ -5,23 +5,29 @@
 //! opened on the main runtime's [`tokio::runtime::Handle`].
 
 use std::{
+    future::{Future, ready},
     io,
     net::{SocketAddr, TcpListener, ToSocketAddrs},
     thread::available_parallelism,
     time::Duration,
 };
 
+use actix_http::{HttpService, Protocol, error::DispatchError};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
 use actix_web::{
-    App, Error, HttpServer,
+    App, Error,
     body::BoxBody,
-    dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{AppConfig, Server, ServiceFactory, ServiceRequest, ServiceResponse, fn_service},
     middleware::from_fn,
+    rt::net::TcpStream,
     web::{self, ServiceConfig},
 };
 use socket2::SockRef;
 use tokio_util::sync::CancellationToken;
 
-use crate::{problem, request_span::request_span, unread::close_after_unread_body};
+use crate::{
+    head_limit::Watched, problem, request_span::request_span, unread::close_after_unread_body,
+};
 
 /// How long a closing connection is read from, so that its client sees the answer.
 const LINGER: Duration = Duration::from_secs(1);
@@ -46,19 +52,16 @@ pub struct ServeArgs {
         default_value_t = 75
     )]
     pub keep_alive_seconds: u64,
-    /// Milliseconds that the headers of a new connection's first request may take.
+    /// Milliseconds that the headers of a request may take, from the connection's start or from their first byte.
     #[arg(long = "http-head-timeout-ms", env = "ORCH_HTTP_HEAD_TIMEOUT_MS", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub head_timeout_ms: u64,
     /// Milliseconds between telling that we stop (readiness goes red) and taking no more connections.
     #[arg(long = "drain-delay-ms", env = "ORCH_DRAIN_DELAY_MS", default_value_t = 0)]
     pub drain_delay_ms: u64,
-    /// Seconds that requests in flight may take to end when we stop.
-    #[arg(
-        long = "shutdown-grace-seconds",
-        env = "ORCH_SHUTDOWN_GRACE_SECONDS",
-        default_value_t = 25
-    )]
-    pub shutdown_grace_seconds: u64,
+    /// Milliseconds from being told to stop to the end; requests that are in flight by then are cut, in whole seconds, and
+    /// attempts of a worker are handed back before.
+    #[arg(long = "shutdown-grace-ms", env = "ORCH_SHUTDOWN_GRACE_MS", default_value_t = 25_000, value_parser = clap::value_parser!(u64).range(..=86_400_000))]
+    pub shutdown_grace_ms: u64,
 }
 
 impl Default for ServeArgs {
@@ -69,8 +72,15 @@ impl Default for ServeArgs {
             keep_alive_seconds: 75,
             head_timeout_ms: 5_000,
             drain_delay_ms: 0,
-            shutdown_grace_seconds: 25,
+            shutdown_grace_ms: 25_000,
         }
+    }
+}
+
+impl ServeArgs {
+    /// From being told to stop to the end.
+    pub fn grace(&self) -> Duration {
+        Duration::from_millis(self.shutdown_grace_ms)
     }
 }
 
@@ -170,18 +180,61 @@ impl Bound {
             .http_workers
             .map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
         let connections = usize::try_from(args.max_connections).unwrap_or(usize::MAX);
-        let server = HttpServer::new(move || app(configure.clone()))
+        let builder = Server::build()
             .workers(workers)
-            .max_connections(connections.div_ceil(workers))
-            .keep_alive(Duration::from_secs(args.keep_alive_seconds))
-            .client_request_timeout(Duration::from_millis(args.head_timeout_ms))
-            .client_disconnect_timeout(LINGER)
-            .tcp_nodelay(true)
-            .shutdown_timeout(args.shutdown_grace_seconds)
-            .disable_signals()
-            .listen(self.listener)?;
+            .max_concurrent_connections(connections.div_ceil(workers))
+            .shutdown_timeout(args.shutdown_grace_ms.div_ceil(1_000))
+            .disable_signals();
+        let stopping = builder.graceful_shutdown_signal();
+        let times = Times {
+            keep_alive: Duration::from_secs(args.keep_alive_seconds),
+            head: Duration::from_millis(args.head_timeout_ms),
+        };
+        let server = builder.listen("http", self.listener, move || {
+            let stopping = stopping.clone();
+            let stopped = move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            };
+            connections_of(configure.clone(), times, stopped)
+        })?;
         Ok(server.run())
     }
+}
+
+/// How long a connection may take.
+#[derive(Clone, Copy)]
+struct Times {
+    /// Idle between two requests.
+    keep_alive: Duration,
+    /// For the head of a request.
+    head: Duration,
+}
+
+/// What answers on the connections of one HTTP worker. It is what actix's own server has, on streams that are watched.
+fn connections_of<Stopped: Future<Output = ()> + 'static>(
+    configure: impl Fn(&mut ServiceConfig) + Clone + 'static,
+    times: Times,
+    stopped: impl Fn() -> Stopped + 'static,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+{
+    let answering = app(configure).into_factory().map_err(|error: Error| error.error_response());
+    let http = HttpService::build()
+        .graceful_shutdown_signal(stopped)
+        .keep_alive(times.keep_alive)
+        .client_request_timeout(times.head)
+        .client_disconnect_timeout(LINGER)
+        .on_connect_ext(|stream: &Watched, data| {
+            data.insert(stream.heads());
+        })
+        .finish(map_config(answering, |_| AppConfig::default()));
+    let taken = move |stream: TcpStream| {
+        // Where an option cannot be set the connection is gone already, which reading it will tell.
+        let _set = stream.set_nodelay(true);
+        let peer = stream.peer_addr().ok();
+        ready(Ok((Watched::new(stream, times.head), Protocol::Http1, peer)))
+    };
+    fn_service(taken).and_then(http)
 }
 
 /// The application around a service's routes: request span, panics, problems for what no route answers. Tests that need

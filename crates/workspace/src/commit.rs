@@ -40,7 +40,9 @@ impl Checkout {
             return Ok(None);
         }
         let message = message::compose(message, trailers);
+        faults::point!("workspace.commit.before");
         let commit = self.commit_tree(&tree, &head, &message, author).await?;
+        faults::point!("workspace.commit.after");
         let mut state = self.state();
         state.head = commit.clone();
         state.message = message;

@@ -155,6 +155,7 @@ impl<'a> Mirror<'a> {
         self.delete_partial_packs().map_err(Error::io("delete what a broken fetch left"))?;
         let refspecs = names.map(|name| format!("+{name}:{}", kept_as(name)));
         let doing = "fetch the repository";
+        faults::point!("workspace.fetch.before");
         let fetch = self
             .remote
             .call(self.git, doing, &self.git_dir)
@@ -173,6 +174,7 @@ impl<'a> Mirror<'a> {
             fetched = fetch => fetched?,
             () = self.outgrown() => return Err(self.give_up_too_large()),
         };
+        faults::point!("workspace.fetch.after");
         if self.bytes() > self.max_bytes {
             return Err(self.give_up_too_large());
         }

@@ -84,6 +84,7 @@ impl Workspaces {
         cancel: &CancellationToken,
     ) -> Result<Checkout, Error> {
         check_ref_name(&request.branch)?;
+        faults::point!("workspace.open.before");
         let Shared { args, layout, search_path, .. } = &*self.0;
         let git = Git {
             search_path: search_path.clone(),
@@ -107,6 +108,7 @@ impl Workspaces {
         let tree = tree::read(&git, &git_dir, &head).await?;
         let message = message::read(&git, &git_dir, &head).await?;
         let mirror = mirror.keep();
+        faults::point!("workspace.open.after");
         let start =
             Start { branch: request.branch, base, pushed: found.branch, head, tree, message };
         Ok(Checkout::new(

@@ -40,6 +40,7 @@ impl Checkout {
         if expected.as_ref() == Some(&head) {
             return Ok(Pushed::AlreadyThere(head));
         }
+        faults::point!("workspace.push.before");
         let pushed = match &self.remote {
             crate::remote::Remote::Web { .. } => {
                 self.push_by_http(&head, expected.as_ref()).await?
@@ -48,6 +49,7 @@ impl Checkout {
                 self.push_by_path(git_dir, &head, expected.as_ref()).await?
             }
         };
+        faults::point!("workspace.push.after");
         self.state().pushed = Some(head);
         Ok(pushed)
     }

@@ -62,6 +62,7 @@ fn made(
     location: Option<&str>,
     replayed: bool,
 ) -> actix_web::HttpResponseBuilder {
+    faults::point!("gateway.answer.before");
     if let Some(location) = location {
         builder.insert_header((header::LOCATION, location));
     }

@@ -71,6 +71,7 @@ impl App {
 
     /// Tells workers of what became ready.
     pub(crate) fn announce(&self, messages: Vec<OutboxMessage>) {
+        faults::point!("gateway.announce.before");
         self.announcer.announce(messages);
     }
 }

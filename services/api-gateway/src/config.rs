@@ -10,7 +10,7 @@ use web::{BodyDeadlines, ServeArgs};
 
 use crate::{
     agents::AgentArgs,
-    settings::{Auth, GatewayArgs, SettingError, SettingErrors, Settings},
+    settings::{Auth, GatewayArgs, Settings},
 };
 
 /// Serves the REST API: tasks, runs, schedules, deliveries, dead letters, event streams and their description.
@@ -58,22 +58,17 @@ impl Config {
     /// The settings of the API.
     ///
     /// # Errors
-    /// Those that do not go together.
-    pub fn validate(&self) -> Result<Settings, SettingErrors> {
+    /// What is wrong beyond single values, one sentence each.
+    pub fn validate(&self) -> Result<Settings, Vec<String>> {
         let mut wrong = Vec::new();
         if let Err(error) = check_auth(self.auth, &self.host) {
             wrong.push(error);
         }
         if let Err(error) = self.database.kind() {
-            let value = self.database.task_store.clone();
-            wrong.push(SettingError {
-                variable: "ORCH_TASK_STORE".to_owned(),
-                value,
-                allowed: error.to_string(),
-            });
+            wrong.push(error.to_string());
         }
         if !wrong.is_empty() {
-            return Err(SettingErrors(wrong));
+            return Err(wrong);
         }
         Ok(Settings {
             args: self.gateway.clone(),
@@ -89,12 +84,13 @@ impl Config {
 ///
 /// # Errors
 /// `ORCH_AUTH`, where it is off and `host` can be reached from elsewhere.
-pub fn check_auth(auth: Auth, host: &str) -> Result<(), SettingError> {
+pub fn check_auth(auth: Auth, host: &str) -> Result<(), String> {
     if auth == Auth::Required || is_loopback(host) {
         return Ok(());
     }
-    let allowed = format!("use `required`, or listen on a loopback address: ORCH_HOST is `{host}`");
-    Err(SettingError { variable: "ORCH_AUTH".to_owned(), value: "off".to_owned(), allowed })
+    Err(format!(
+        "ORCH_AUTH is `off`: use `required`, or listen on a loopback address: ORCH_HOST is `{host}`"
+    ))
 }
 
 /// Whether nobody outside this machine can connect to `host`: each of its addresses is a loopback address.
@@ -133,8 +129,8 @@ mod tests {
     #[test]
     fn settings_that_do_not_go_together_are_told_at_once() {
         let config = Config::parse_from(["api-gateway", "--auth", "off", "--task-store", "redis"]);
-        let errors = config.validate().unwrap_err().0;
-        let variables: Vec<_> = errors.iter().map(|it| it.variable.as_str()).collect();
+        let wrong = config.validate().unwrap_err();
+        let variables: Vec<_> = wrong.iter().filter_map(|it| it.split(' ').next()).collect();
         assert_eq!(variables, ["ORCH_AUTH", "ORCH_TASK_STORE"]);
     }
 

@@ -1,7 +1,10 @@
 //! Creating things: once, announced, and with every refusal of the store told to the client.
 
+use std::time::Duration;
+
 use domain::{ids::TaskId, run::Run, task::Task};
 use store::runs::{Created, CreatedSet, Creation};
+use tokio::time::timeout;
 
 use crate::{app::App, error::ApiError, metrics};
 
@@ -33,10 +36,12 @@ impl Made {
 }
 
 impl App {
-    /// Creates something small, in a transaction that it shares with what others create at the same time.
+    /// Creates something small, in a transaction that it shares with what others create at the same time. Whoever was told
+    /// that it was too late and sends the request again with its Idempotency-Key gets what was made, if it was.
     pub(crate) async fn create(&self, creation: Creation) -> Result<Made, ApiError> {
-        let created = self.creations.submit(creation).await?;
-        self.made(created).await
+        let limit = Duration::from_millis(self.settings.args.create_answer_ms);
+        let created = timeout(limit, self.creations.submit(creation)).await;
+        self.made(created.map_err(|_elapsed| ApiError::TooLate)??).await
     }
 
     /// Creates something large, in a transaction of its own.

@@ -135,6 +135,10 @@ pub(crate) enum ApiError {
     BadDependency { task: TaskId, depends_on: TaskId },
     #[error("this Idempotency-Key came with another request before: use a new one")]
     KeyReused,
+    #[error(
+        "the database did not answer in time; whether this was done is not known: send it again, with an Idempotency-Key"
+    )]
+    TooLate,
     #[error("{0} event streams are open already")]
     TooManyStreams(usize),
     #[error("{0}")]
@@ -151,7 +155,7 @@ fn listed(errors: &[FieldError]) -> String {
 
 impl ApiError {
     /// What the client is told. A cause of ours is logged here, once.
-    fn problem(&self) -> Problem {
+    pub(crate) fn problem(&self) -> Problem {
         let detail = self.to_string();
         match self {
             Self::Problem(problem) => problem.clone(),
@@ -196,6 +200,10 @@ impl ApiError {
                 .problem(detail)
                 .with_error(FieldError::new("dependsOn", depends_on.to_string())),
             Self::KeyReused => Code::KeyReused.problem(detail),
+            Self::TooLate => {
+                tracing::warn!("a creation did not end in time; its client was told to try again");
+                Problem::unavailable(Code::DatabaseUnavailable.name(), detail, SOON)
+            }
             Self::TooManyStreams(_) => {
                 Problem::unavailable(Code::TooManyStreams.name(), detail, SOON)
             }

@@ -42,6 +42,9 @@ mod runs;
 mod schedules;
 mod tasks;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use crate::{
     agents::{AgentArgs, AgentDescription},
     config::{Config, check_auth},

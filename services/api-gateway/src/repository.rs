@@ -19,7 +19,7 @@ pub(crate) fn check(faults: &mut Faults, repository: Option<&str>, allow_local: 
 
 fn understand(given: &str, allow_local: bool) -> Result<(), &'static str> {
     const LOCAL: &str = "local paths are not allowed here: ORCH_GIT_ALLOW_LOCAL allows them";
-    if given.len() > REPOSITORY_CHARS {
+    if given.chars().count() > REPOSITORY_CHARS {
         return Err("it is too long");
     }
     if given.chars().any(char::is_control) {
@@ -92,7 +92,7 @@ pub(crate) fn form(allow_local: bool) -> String {
     const BYTE: &str = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
     const LABEL: &str = "([A-Za-z0-9-]*[A-Za-z0-9])?";
     const PATH: &str = "(/+[A-Za-z0-9._~+%@,=:-]+)+/*";
-    let local = if allow_local { r"|(file://)?(/[^\u0000-\u001f/?#%]+)+" } else { "" };
+    let local = if allow_local { r"|(file://)?(/[^\u0000-\u001f\u007f-\u009f/?#%]+)+" } else { "" };
     let host = format!(r"([A-Za-z0-9]{LABEL}\.)*[A-Za-z]{LABEL}|{BYTE}(\.{BYTE}){{3}}");
     format!("^({NAME}/{NAME}|https?://({host})(:[1-5]?[0-9]{{1,4}})?{PATH}{local})$")
 }

@@ -1,12 +1,6 @@
-//! What an operator may set, and one message for everything that is set wrongly.
+//! What an operator may set.
 
-use std::fmt;
-
-use clap::{
-    Args, CommandFactory, Parser, ValueEnum,
-    error::{ContextKind, ContextValue, ErrorKind},
-    value_parser,
-};
+use clap::{Args, ValueEnum, value_parser};
 use queue::announcer::AnnouncerArgs;
 use web::BodyDeadlines;
 
@@ -55,6 +49,10 @@ pub struct GatewayArgs {
     #[arg(long, env = "ORCH_CREATE_WAITING", default_value_t = 4_096, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub create_waiting: u32,
 
+    /// Milliseconds that a creation may take before its client is told to try again; what has not begun by then is not done.
+    #[arg(long, env = "ORCH_CREATE_ANSWER_MS", default_value_t = 1_200, value_parser = value_parser!(u64).range(1..=60_000))]
+    pub create_answer_ms: u64,
+
     /// Event streams open at once; more are answered with 503.
     #[arg(long, env = "ORCH_MAX_STREAMS", default_value_t = 256)]
     pub max_streams: u32,
@@ -84,6 +82,7 @@ impl Default for GatewayArgs {
             create_batch_size: 256,
             create_batches_in_flight: 2,
             create_waiting: 4_096,
+            create_answer_ms: 1_200,
             max_streams: 256,
             stream_poll_interval_ms: 250,
             stream_heartbeat_ms: 15_000,
@@ -103,72 +102,10 @@ pub struct Settings {
     pub announcer: AnnouncerArgs,
 }
 
-/// A variable that holds what it must not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingError {
-    pub variable: String,
-    pub value: String,
-    /// What it may hold.
-    pub allowed: String,
-}
-
-/// Every variable that is set wrongly.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct SettingErrors(pub Vec<SettingError>);
-
-impl fmt::Display for SettingErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("these settings are wrong:")?;
-        for SettingError { variable, value, allowed } in &self.0 {
-            write!(f, "\n  {variable} is `{value}`: {allowed}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Reads settings from arguments and environment. Help, and arguments that do not exist, end the program as clap does it.
-///
-/// # Errors
-/// Everything that is set wrongly, at once.
-pub fn parse<C: Parser>() -> Result<C, SettingErrors> {
-    C::try_parse().map_err(|error| {
-        if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
-            error.exit();
-        }
-        let wrong = wrong_settings::<C>();
-        // A wrong argument, not a wrong variable: there is but one, and clap tells it.
-        if wrong.0.is_empty() { error.exit() } else { wrong }
-    })
-}
-
-/// Tries the environment's value of each setting alone, since clap stops at the first wrong one.
-fn wrong_settings<C: CommandFactory>() -> SettingErrors {
-    let command = C::command();
-    let wrong = command.get_arguments().filter_map(|arg| {
-        let variable = arg.get_env()?.to_string_lossy().into_owned();
-        let hidden = arg.is_hide_env_values_set();
-        let alone = clap::Command::new("setting").arg(arg.clone().required(false));
-        let error = alone.try_get_matches_from(["setting"]).err()?;
-        Some(setting_error(variable, hidden, &error))
-    });
-    SettingErrors(wrong.collect())
-}
-
-fn setting_error(variable: String, hidden: bool, error: &clap::Error) -> SettingError {
-    let value = match error.get(ContextKind::InvalidValue) {
-        Some(ContextValue::String(value)) if !hidden => value.clone(),
-        Some(_) | None => "…".to_owned(),
-    };
-    let allowed = match (error.get(ContextKind::ValidValue), std::error::Error::source(error)) {
-        (Some(ContextValue::Strings(names)), _) => format!("use one of {}", names.join(", ")),
-        (_, Some(reason)) => reason.to_string(),
-        (_, None) => "not a value that it may have".to_owned(),
-    };
-    SettingError { variable, value, allowed }
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
     #[derive(Debug, Parser)]
@@ -180,35 +117,5 @@ mod tests {
     #[test]
     fn the_defaults_in_code_are_those_of_the_command_line() {
         assert_eq!(Program::parse_from(["program"]).gateway, GatewayArgs::default());
-    }
-
-    #[test]
-    fn a_wrong_value_is_told_with_what_may_stand_there() {
-        let check = |argument: &str, value: &str, allowed: &str| {
-            let error = Program::try_parse_from(["program", argument, value]).unwrap_err();
-            let told = setting_error("VARIABLE".to_owned(), false, &error);
-            let expected = SettingError {
-                variable: "VARIABLE".to_owned(),
-                value: value.to_owned(),
-                allowed: allowed.to_owned(),
-            };
-            assert_eq!(told, expected);
-        };
-        check("--max-streams", "many", "invalid digit found in string");
-        check("--stream-poll-interval-ms", "0", "0 is not in 1..=60000");
-    }
-
-    #[test]
-    fn one_message_lists_everything() {
-        let wrong = |variable: &str| SettingError {
-            variable: variable.to_owned(),
-            value: "x".to_owned(),
-            allowed: "use y".to_owned(),
-        };
-        let errors = SettingErrors(vec![wrong("A"), wrong("B")]);
-        assert_eq!(
-            errors.to_string(),
-            "these settings are wrong:\n  A is `x`: use y\n  B is `x`: use y"
-        );
     }
 }

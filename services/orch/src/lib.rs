@@ -11,8 +11,8 @@
 
 mod cli;
 mod failure;
+mod key_argument;
 mod output;
-pub mod settings;
 pub mod variables;
 
 pub mod dev;
@@ -48,12 +48,12 @@ use crate::{
 /// Does what the arguments say, the program's own name first.
 pub async fn run(arguments: Vec<OsString>) -> Exit {
     telemetry::http_client::install_tls();
-    let reading = match settings::read::<Cli>(&arguments) {
+    let reading = match program::settings::read::<Cli>(&arguments) {
         Ok(reading) => reading,
         Err(error) => error.exit(),
     };
     let output = Output::new(reading.config.json);
-    let outcome = match settings::refuse_key_argument(&arguments) {
+    let outcome = match key_argument::refuse_key_argument(&arguments) {
         Ok(()) => command(reading.config.command, reading.wrong, &arguments, &output).await,
         Err(failure) => Err(failure),
     };

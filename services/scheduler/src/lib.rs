@@ -47,6 +47,20 @@ use crate::{
     reconcile::{Reins, Round, reconcile},
 };
 
+/// A round of a loop between its two fault points.
+macro_rules! round {
+    ($name:literal, $module:ident :: $round:ident) => {
+        |parts| {
+            Box::pin(async move {
+                faults::point!(concat!("scheduler.", $name, ".before"));
+                let found = $module::$round(&parts).await;
+                faults::point!(concat!("scheduler.", $name, ".after"));
+                found
+            })
+        }
+    };
+}
+
 /// What the loops work with.
 pub(crate) struct Parts {
     settings: Settings,
@@ -116,21 +130,19 @@ impl Scheduler {
             let (reins, parts) = (reins.clone(), parts.clone());
             loops.spawn(reconcile(name, period, reins, move || round(parts.clone())));
         };
-        start("default_schedule", periods.periodic, |it| {
-            Box::pin(async move { periodic::ensure_default(&it).await })
-        });
-        start("sweep", periods.sweep, |it| Box::pin(async move { sweep::round(&it).await }));
-        start("remind", periods.remind, |it| Box::pin(async move { remind::round(&it).await }));
-        start("promote", periods.promote, |it| Box::pin(async move { promote::round(&it).await }));
-        start("rescue", periods.rescue, |it| Box::pin(async move { rescue::round(&it).await }));
-        start("timeouts", periods.timeouts, |it| {
-            Box::pin(async move { timeouts::round(&it).await })
-        });
-        start("periodic", periods.periodic, |it| {
-            Box::pin(async move { periodic::round(&it).await })
-        });
-        start("clean", periods.clean, |it| Box::pin(async move { clean::round(&it).await }));
-        start("gauges", periods.gauges, |it| Box::pin(async move { gauges::round(&it).await }));
+        start(
+            "default_schedule",
+            periods.periodic,
+            round!("default_schedule", periodic::ensure_default),
+        );
+        start("sweep", periods.sweep, round!("sweep", sweep::round));
+        start("remind", periods.remind, round!("remind", remind::round));
+        start("promote", periods.promote, round!("promote", promote::round));
+        start("rescue", periods.rescue, round!("rescue", rescue::round));
+        start("timeouts", periods.timeouts, round!("timeouts", timeouts::round));
+        start("periodic", periods.periodic, round!("periodic", periodic::round));
+        start("clean", periods.clean, round!("clean", clean::round));
+        start("gauges", periods.gauges, round!("gauges", gauges::round));
         Self { health, wake, loops }
     }
 

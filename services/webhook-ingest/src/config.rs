@@ -104,7 +104,7 @@ pub struct WebhookArgs {
     #[arg(long, env = "ORCH_WEBHOOK_BODY_TOTAL_MS", default_value_t = 8_000, value_parser = value_parser!(u64).range(1..))]
     pub webhook_body_total_ms: u64,
     /// Milliseconds that storing a delivery may take before its sender is told to try again.
-    #[arg(long, env = "ORCH_WEBHOOK_ANSWER_MS", default_value_t = 5_000, value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, env = "ORCH_WEBHOOK_ANSWER_MS", default_value_t = 1_200, value_parser = value_parser!(u64).range(1..))]
     pub webhook_answer_ms: u64,
 
     /// Deliveries stored in one transaction, at most.

@@ -63,6 +63,7 @@ async fn receive(
     })?;
     let received = Instant::now();
     app.secrets.verify(&signature, &body)?;
+    faults::point!("webhook.verify.after");
     Ok(VerifiedDelivery { headers: delivery, body, received, _share: share })
 }
 

@@ -74,6 +74,12 @@ impl Intake {
             Decision::Start { trigger, first: None } => {
                 self.start_run(delivery, trigger.into_run()).await
             }
+            // An id that follows from the issue would be one more guard against a second run.
+            Decision::Start { trigger, first: Some(_) }
+                if faults::without(faults::Guard::DeliveryDedupe) =>
+            {
+                self.start_run(delivery, trigger.into_run()).await
+            }
             Decision::Start { trigger, first: Some(id) } => {
                 let run = NewRun { id, ..trigger.into_run() };
                 self.start_first_run(delivery, run).await

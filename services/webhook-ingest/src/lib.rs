@@ -37,6 +37,9 @@ mod first_run;
 mod text;
 mod triggers;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod intake;
 mod redeliver;
 

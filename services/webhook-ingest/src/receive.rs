@@ -15,6 +15,7 @@ pub(crate) async fn receive(
 ) -> Result<HttpResponse, Problem> {
     let event = github::event_label(&delivery.headers.event);
     let outcome = record(&app, &delivery).await;
+    faults::point!("webhook.answer.before");
     let result = outcome.as_ref().map_or_else(Refusal::result, |receipt| receipt.status.name());
     metrics::answered(event, result, delivery.received.elapsed());
     let receipt = outcome?;

@@ -56,7 +56,9 @@ impl Redeliverer {
         let taken = waiting.len();
         for stored in waiting {
             let id = stored.delivery.id.clone();
+            faults::point!("webhook.redelivery.before");
             let receipt = self.intake.record_again(id.clone(), self.decide(&stored)).await?;
+            faults::point!("webhook.redelivery.after");
             tracing::info!(
                 delivery.id = id,
                 "Delivery {id} was taken again and {}",

@@ -31,7 +31,10 @@ pub(crate) fn start(worker: &Arc<Inner>, task: ClaimedTask, slot: Slot, asked: I
 }
 
 async fn run(worker: Arc<Inner>, task: ClaimedTask, held: Held, asked: Instant) {
+    faults::poisoned_by(&task.description);
+    faults::point!("worker.step.before");
     let end = execute(&worker, &task, &held).await;
+    faults::point!("worker.step.after");
     let elapsed = asked.elapsed();
     match end {
         Ok(Stepped { outcome, spent }) => {

@@ -141,7 +141,9 @@ async fn settle_once(worker: &Arc<Inner>, batch: &[Finished]) -> store::Result<D
         free_slots: if draining { 0 } else { batch.len() + spare.len() },
     };
     let asked = Instant::now();
+    faults::point!("worker.settle.before");
     let report = worker.store.settle_tasks(request).await?;
+    faults::point!("worker.settle.after");
     Ok(Done { report, spare, asked })
 }
 

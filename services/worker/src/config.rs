@@ -109,7 +109,7 @@ pub struct WorkerArgs {
     /// Tasks claimed or settled in one transaction, at most [default: 256]
     #[arg(long, env = "ORCH_WORKER_BATCH", value_name = "TASKS")]
     pub worker_batch: Option<String>,
-    /// Transactions that settle at the same time [default: 2]
+    /// Transactions that settle at the same time [default: 1]
     #[arg(long, env = "ORCH_WORKER_SETTLE_IN_FLIGHT", value_name = "TRANSACTIONS")]
     pub worker_settle_in_flight: Option<String>,
     /// Bytes of context, as plans, files and diffs, that an agent is given beside its task [default: 131072]
@@ -118,9 +118,6 @@ pub struct WorkerArgs {
     /// Milliseconds that one attempt may take [default: 1800000]
     #[arg(long, env = "ORCH_TASK_TIMEOUT_MS", value_name = "MS")]
     pub task_timeout_ms: Option<String>,
-    /// Milliseconds from being told to stop to the end; what runs by then is handed back [default: 25000]
-    #[arg(long, env = "ORCH_SHUTDOWN_GRACE_MS", value_name = "MS")]
-    pub shutdown_grace_ms: Option<String>,
     /// Name under which changes are committed [default: orchestrator]
     #[arg(long, env = "ORCH_GIT_AUTHOR_NAME", value_name = "NAME")]
     pub git_author_name: Option<String>,
@@ -155,7 +152,7 @@ pub struct WorkerConfig {
     pub context_bytes: usize,
     /// The longest attempt.
     pub task_timeout: Duration,
-    /// From being told to stop to the end.
+    /// From being told to stop to the end; what runs by then is handed back. The setting is [`web::ServeArgs`]'.
     pub grace: Duration,
     pub author: AuthorName,
     pub announcer: AnnouncerArgs,
@@ -212,7 +209,7 @@ impl WorkerArgs {
                 1..=7 * DAY_MS,
                 1_800_000,
             ),
-            grace: ms("ORCH_SHUTDOWN_GRACE_MS", self.shutdown_grace_ms, 0..=DAY_MS, 25_000),
+            grace: web::ServeArgs::default().grace(),
             enabled: reader.flag("ORCH_WORKER_ENABLED", self.worker_enabled, true),
             concurrency: reader
                 .number("ORCH_WORKER_CONCURRENCY", self.worker_concurrency, 1..=20_000)
@@ -222,7 +219,7 @@ impl WorkerArgs {
             batch: reader.number("ORCH_WORKER_BATCH", self.worker_batch, 1..=1_000).unwrap_or(256),
             settle_in_flight: reader
                 .number("ORCH_WORKER_SETTLE_IN_FLIGHT", self.worker_settle_in_flight, 1..=64)
-                .unwrap_or(2),
+                .unwrap_or(1),
             context_bytes: reader
                 .number("ORCH_WORKER_CONTEXT_BYTES", self.worker_context_bytes, 1_024..=16_777_216)
                 .unwrap_or(131_072),
@@ -292,7 +289,7 @@ mod tests {
             lease: Duration::from_secs(30),
             cancel_interval: Duration::from_millis(250),
             batch: 256,
-            settle_in_flight: 2,
+            settle_in_flight: 1,
             context_bytes: 131_072,
             task_timeout: Duration::from_secs(1_800),
             grace: Duration::from_secs(25),
@@ -333,13 +330,12 @@ mod tests {
             worker_settle_in_flight: wrong("0"),
             worker_context_bytes: wrong("1"),
             task_timeout_ms: wrong("0"),
-            shutdown_grace_ms: wrong("1e9"),
             git_author_name: wrong("<me>"),
             git_author_email: wrong("a\nb"),
         };
         let errors = args.parse().unwrap_err();
         let names: Vec<_> = errors.0.iter().map(|it| it.name).collect();
-        assert_eq!(names.len(), 15, "{errors}");
+        assert_eq!(names.len(), 14, "{errors}");
         assert!(
             errors.to_string().contains(
                 "ORCH_WORKER_ROLES is \"architect,cook\": use some of architect, implementer, reviewer, tester, \

@@ -76,10 +76,12 @@ async fn claim(
     let ids: Vec<TaskId> = ids.into_iter().collect();
     loop {
         let asked = Instant::now();
+        faults::point!("worker.claim.before");
         match worker.store.claim_tasks(ids.clone(), worker.terms()).await {
             Ok(claimed) => {
                 trouble.over();
                 metrics::claimed(asked.elapsed(), &claimed);
+                faults::point!("worker.claim.before_start");
                 for (task, slot) in claimed.into_iter().zip(slots) {
                     attempt::start(worker, task, slot, asked);
                 }
@@ -96,6 +98,7 @@ async fn claim(
 }
 
 async fn acknowledge(subscription: &mut dyn Subscription, batch: Vec<Delivery>) {
+    faults::point!("worker.claim.before_ack");
     let judged = batch.into_iter().map(|delivery| {
         let disposition = match &delivery.body {
             Ok(_message) => Disposition::Ack,

@@ -79,6 +79,7 @@ pub(crate) async fn drain(worker: &Arc<Inner>, shutdown: &Shutdown, began: Insta
         () = time::sleep_until(began + grace.saturating_sub(reserve)) => {}
         () = shutdown.hurry.cancelled() => {}
     }
+    faults::point!("worker.hand_back.before");
     let count = worker.running.hand_back();
     tracing::info!(
         tasks.count = count,
@@ -95,6 +96,7 @@ pub(crate) async fn drain(worker: &Arc<Inner>, shutdown: &Shutdown, began: Insta
             "Some tasks could not be handed back in time; they are free again when their leases end"
         );
     }
+    faults::point!("worker.hand_back.after");
 }
 
 #[cfg(test)]

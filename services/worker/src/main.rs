@@ -1,7 +1,5 @@
 //! The worker as a service of its own: the worker, and a port for its health.
 
-mod start;
-
 use std::{sync::Arc, time::Duration};
 
 use agent_executor::ExecutorSettings;
@@ -18,7 +16,7 @@ const MODEL_PATIENCE: Duration = Duration::from_millis(1_500);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let config: Config = start::settings(Config::check);
+    let config: Config = program::settings::of_this_process(Config::check);
     let telemetry = telemetry::init(&config.telemetry, "worker")?;
     let settings = config.executor.clone().parse()?;
     for warning in settings.warnings() {
@@ -33,7 +31,11 @@ async fn main() -> anyhow::Result<()> {
     let workspaces =
         Arc::new(Workspaces::new(&config.workspace).context("prepare the workspaces")?);
 
-    let worker_config = WorkerConfig { announcer: config.announcer, ..config.worker.parse()? };
+    let worker_config = WorkerConfig {
+        announcer: config.announcer,
+        grace: config.serve.grace(),
+        ..config.worker.parse()?
+    };
     let worker = Worker::new(worker_config, store, queue.clone(), executor, workspaces);
     let probes = probes(worker.health(), &settings, telemetry.clone(), shutdown.stop.clone())?;
     let over = CancellationToken::new();

@@ -23,6 +23,9 @@ async fn sweep(worker: &Arc<Inner>, trouble: &mut Trouble) -> bool {
     if slots.is_empty() {
         return false;
     }
+    if faults::without(faults::Guard::OutboxSweep) {
+        return false;
+    }
     let asked = Instant::now();
     let limit = u32::try_from(slots.len()).unwrap_or(u32::MAX);
     let claimed =
@@ -31,6 +34,7 @@ async fn sweep(worker: &Arc<Inner>, trouble: &mut Trouble) -> bool {
         Ok(claimed) => {
             trouble.over();
             metrics::claimed(asked.elapsed(), &claimed);
+            faults::point!("worker.poll.before_start");
             let full = claimed.len() == slots.len();
             for (task, slot) in claimed.into_iter().zip(slots) {
                 attempt::start(worker, task, slot, asked);

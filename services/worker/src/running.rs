@@ -156,8 +156,9 @@ impl Running {
 
     /// Stops what runs out of time: leases that end within `margin`, and attempts that began more than `longest` ago.
     pub(crate) fn stop_overdue(&self, now: Instant, margin: Duration, longest: Duration) {
+        let watched = !faults::without(faults::Guard::LeaseWatch);
         for lease in self.leases() {
-            if lease.state().until <= now + margin {
+            if watched && lease.state().until <= now + margin {
                 lease.stop(Stop::LeaseLost);
             } else if now.saturating_duration_since(lease.begun) > longest {
                 lease.stop(Stop::TimedOut);

@@ -40,9 +40,13 @@ pub enum Outcome {
     Abandoned,
 }
 
+/// Says what becomes of a request that the script has nothing for.
+pub(super) type Answering = Box<dyn Fn(Form, &[Said]) -> Step + Send + Sync>;
+
 /// What the server and its handle share.
 pub(super) struct Shared {
     pub(super) expected: Expected,
+    pub(super) otherwise: Option<Answering>,
     pub(super) state: Mutex<State>,
     pub(super) changed: watch::Sender<()>,
 }
@@ -69,6 +73,7 @@ impl Shared {
         let mut state = self.state();
         let index = state.asked.len();
         let step = state.steps.get_mut(&request.form).and_then(VecDeque::pop_front);
+        let step = step.or_else(|| Some(self.otherwise.as_ref()?(request.form, &request.messages)));
         match &step {
             Some(Step::Answer(answer) | Step::Cut(answer)) => {
                 wrong.extend(inspect::answer(answer, request.schema.as_ref()));

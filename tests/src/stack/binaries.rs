@@ -18,6 +18,18 @@ pub(super) fn path_of(program: &str) -> PathBuf {
     std::env::var_os(GIVEN).map_or_else(profile_dir, PathBuf::from).join(program)
 }
 
+/// The folder of the programs with fault points, as `scripts/build-faulty.sh` makes them.
+///
+/// # Panics
+/// If they were not built, or the sources have changed since.
+pub fn faulty_programs() -> PathBuf {
+    let folder = target_dir().join("faulty");
+    let built = fs::metadata(folder.join(".built")).and_then(|it| it.modified()).ok();
+    let fresh = built.is_some_and(|built| newest_of_all() < built);
+    assert!(fresh, "scripts/build-faulty.sh has not run since the sources changed");
+    folder
+}
+
 /// Builds the programs, if one is missing or older than its sources. Each test is a process of its own, so that a file lets
 /// one build at a time.
 ///
@@ -55,12 +67,15 @@ fn is_fresh() -> bool {
     else {
         return false;
     };
+    newest_of_all() < oldest
+}
+
+/// When the newest of all sources was changed.
+fn newest_of_all() -> SystemTime {
     let root = root();
-    let mut newest = SystemTime::UNIX_EPOCH;
-    for part in ["crates", "services", "migrations", "Cargo.lock"] {
-        newest = newest.max(newest_source(&root.join(part)));
-    }
-    newest < oldest
+    let parts = ["crates", "services", "migrations", "Cargo.lock"];
+    let times = parts.iter().map(|part| newest_source(&root.join(part)));
+    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// When the newest source was changed at or below `path`; tests are no sources of programs.

@@ -1,7 +1,7 @@
 //! A service as a process.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -22,6 +22,9 @@ const END: Duration = Duration::from_secs(30);
 /// A running process. It is killed when this is dropped.
 pub struct Service {
     name: String,
+    program: Program,
+    /// Settings beside those of the stack.
+    own: Vec<(String, String)>,
     child: Child,
     log: PathBuf,
     url: Option<String>,
@@ -49,7 +52,11 @@ pub(super) fn command(
     program: Option<Program>,
     dir: &Path,
 ) -> Command {
-    let mut command = Command::new(binaries::path_of(binary));
+    let path = match settings.binaries() {
+        Some(folder) => folder.join(binary),
+        None => binaries::path_of(binary),
+    };
+    let mut command = Command::new(path);
     command.env_clear().current_dir(dir).envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command.env("HOME", dir).envs(settings.of(program)).stdin(Stdio::null()).kill_on_drop(true);
     command
@@ -63,9 +70,22 @@ impl Service {
         own: &[(&str, &str)],
         dir: &Path,
     ) -> Self {
+        // What an earlier service of this name has said is not its own.
+        let _none = fs::remove_file(log_dir(dir).join(format!("{name}.log")));
+        Self::spawn(name, program, settings, own, dir)
+    }
+
+    fn spawn(
+        name: &str,
+        program: Program,
+        settings: &Settings,
+        own: &[(&str, &str)],
+        dir: &Path,
+    ) -> Self {
         fs::create_dir_all(log_dir(dir)).expect("a folder can be made");
         let log = log_dir(dir).join(format!("{name}.log"));
-        let file = File::create(&log).expect("a log can be written");
+        let file = OpenOptions::new().create(true).append(true).open(&log);
+        let file: File = file.expect("a log can be written");
         let output = file.try_clone().expect("a file can be opened twice");
         let mut command = command(program.name(), settings, Some(program), dir);
         command
@@ -73,7 +93,28 @@ impl Service {
             .envs(own.iter().copied());
         let child = command.stdout(output).stderr(file).spawn();
         let child = child.unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
-        Self { name: name.to_owned(), child, log, url: None }
+        let own = own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self { name: name.to_owned(), program, own: own.collect(), child, log, url: None }
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn end(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of ours can be waited for")
+    }
+
+    /// The same again, where this one has ended, with the same log; it is not waited for.
+    pub(super) fn again(&self, settings: &Settings, dir: &Path) -> Self {
+        let own: Vec<_> = self.own.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let again = Self::spawn(&self.name, self.program, settings, &own, dir);
+        Self { url: self.url.clone(), ..again }
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        let pid = self.child.id().and_then(|it| Pid::from_raw(i32::try_from(it).ok()?));
+        if let Some(pid) = pid {
+            // It may have ended by itself, which its status will say.
+            let _gone = kill_process(pid, signal);
+        }
     }
 
     /// `http://127.0.0.1:<port>`.
@@ -113,11 +154,7 @@ impl Service {
     /// Sends SIGTERM and waits for the end.
     pub(super) async fn terminate(mut self) -> Exit {
         let began = Instant::now();
-        let pid = self.child.id().and_then(|it| Pid::from_raw(i32::try_from(it).ok()?));
-        if let Some(pid) = pid {
-            // It may have ended by itself, which its status will say.
-            let _gone = kill_process(pid, Signal::TERM);
-        }
+        self.signal(Signal::TERM);
         let status = self.ended().await;
         Exit { name: self.name.clone(), code: status.code(), took: began.elapsed() }
     }

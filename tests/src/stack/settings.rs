@@ -1,5 +1,7 @@
 //! The environment of each program.
 
+use std::path::{Path, PathBuf};
+
 use crate::{
     git_http::GitServer,
     model_server::{ModelServer, Wire},
@@ -33,11 +35,13 @@ impl Program {
 #[derive(Clone, Debug)]
 pub struct Settings {
     variables: Vec<(Option<Program>, String, String)>,
+    /// A folder of programs that were built otherwise.
+    binaries: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        let empty = Self { variables: Vec::new() };
+        let empty = Self { variables: Vec::new(), binaries: None };
         empty
             .all("ORCH_TASK_STORE", "postgres")
             .all("TASK_QUEUE", "rabbitmq")
@@ -46,8 +50,7 @@ impl Default for Settings {
             .all("ORCH_LOG", "debug")
             // Short waits, and a bound on the end of a test.
             .all("ORCH_WORKER_BACKOFF_MS", "100")
-            .all("ORCH_SHUTDOWN_GRACE_SECONDS", "10")
-            .own(Program::Worker, "ORCH_SHUTDOWN_GRACE_MS", "10000")
+            .all("ORCH_SHUTDOWN_GRACE_MS", "10000")
             // Queues come and go here: the way of dead letters that stands it.
             .all("ORCH_QUEUE_DEAD_LETTERING", "at-most-once")
             .own(Program::WebhookIngest, "GITHUB_WEBHOOK_SECRET", "nobody knows it")
@@ -67,6 +70,17 @@ impl Settings {
     pub fn own(mut self, program: Program, name: &str, value: &str) -> Self {
         self.variables.push((Some(program), name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Starts the programs of this folder, as they are.
+    #[must_use]
+    pub fn programs_in(mut self, folder: &Path) -> Self {
+        self.binaries = Some(folder.to_owned());
+        self
+    }
+
+    pub(super) fn binaries(&self) -> Option<&Path> {
+        self.binaries.as_deref()
     }
 
     /// Has the workers ask this model server, in this format, and try again what failed.

@@ -10,22 +10,35 @@ use crate::{keep, tree};
 /// ARCHITECTURE.md too.
 const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("domain", &[], &[]),
+    // Nothing, unless a test wants it: it may be anywhere that a crash is to be tried.
+    ("faults", &[], &[]),
     ("github", &[], &[]),
-    ("llm", &[], &[]),
+    ("llm", &["faults"], &[]),
     ("telemetry", &[], &[]),
+    ("program", &[], &[]),
     ("web", &[], &[]),
-    ("store", &["domain"], &["testkit"]),
-    ("queue", &["domain"], &[]),
-    ("workspace", &["domain"], &[]),
+    ("store", &["domain", "faults"], &["testkit"]),
+    ("queue", &["domain", "faults"], &["testbed"]),
+    ("workspace", &["domain", "faults"], &[]),
     ("agent-executor", &["llm", "workspace", "domain"], &[]),
     ("testkit", &["store", "domain"], &[]),
-    ("webhook-ingest", &["web", "telemetry", "store", "queue", "github", "domain"], &["testkit"]),
-    ("api-gateway", &["web", "telemetry", "store", "queue", "domain"], &["testkit"]),
+    ("testbed", &[], &[]),
+    (
+        "webhook-ingest",
+        &["web", "telemetry", "program", "store", "queue", "github", "domain", "faults"],
+        &["testkit"],
+    ),
+    (
+        "api-gateway",
+        &["web", "telemetry", "program", "store", "queue", "domain", "faults"],
+        &["testkit"],
+    ),
     (
         "worker",
         &[
             "web",
             "telemetry",
+            "program",
             "store",
             "queue",
             "github",
@@ -33,10 +46,15 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "agent-executor",
             "workspace",
             "domain",
+            "faults",
         ],
         &["testkit"],
     ),
-    ("scheduler", &["web", "telemetry", "store", "queue", "domain"], &["testkit"]),
+    (
+        "scheduler",
+        &["web", "telemetry", "program", "store", "queue", "domain", "faults"],
+        &["testkit"],
+    ),
     // Runs all services in one process.
     (
         "orch",
@@ -47,6 +65,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "scheduler",
             "web",
             "telemetry",
+            "program",
             "store",
             "queue",
             "github",
@@ -57,7 +76,12 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         ],
         &["testkit"],
     ),
+    // Knows the services as their clients and operators do: by HTTP, the command line and the database.
+    ("bench", &["testbed"], &[]),
+    ("fuzz", &["api-gateway", "webhook-ingest", "web", "store", "github", "domain"], &[]),
     ("e2e", &["domain", "telemetry", "workspace"], &[]),
+    // Speaks with services as anybody does, and reads their database.
+    ("chaos", &["telemetry", "testbed"], &[]),
 ];
 
 /// A package of the workspace.
@@ -142,11 +166,13 @@ fn a_folder_is_named_as_its_package() {
     for package in packages() {
         let (name, folder) = (package.name(), package.folder.as_str());
         let expected = match folder.rsplit_once('/') {
-            Some(("crates" | "services", last)) => last,
+            Some(("crates" | "services" | "tests", last)) => last,
             None if folder == "tests" => "e2e",
+            None if matches!(folder, "bench" | "chaos") => folder,
             Some(_) | None => {
-                violations
-                    .push(format!("{folder} is a package outside crates, services and tests"));
+                violations.push(format!(
+                    "{folder} is a package outside crates, services, tests, bench and chaos"
+                ));
                 continue;
             }
         };

@@ -3,6 +3,7 @@
 mod tree;
 
 mod edges;
+mod faults;
 mod names;
 mod pages;
 mod sources;

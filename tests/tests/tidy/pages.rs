@@ -83,7 +83,7 @@ fn every_setting_is_on_its_page_and_every_one_on_the_page_exists() {
 
 /// Compares names and their places in the sources with the first cells of a page's tables.
 #[track_caller]
-fn compare(
+pub(crate) fn compare(
     what: &str,
     page: &str,
     declared: &BTreeMap<String, String>,

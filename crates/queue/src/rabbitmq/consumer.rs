@@ -81,6 +81,7 @@ impl Serve for ConsumeServer {
         // Also when this is dropped half way.
         let _over = session.ended().clone().drop_guard();
         health.up();
+        faults::point!("queue.consumer.rebuilt");
         tokio::select! {
             trouble = link.trouble(health, &self.roles) => trouble,
             trouble = hand_on(&session, consumers, &self.deliveries) => trouble,
@@ -164,6 +165,7 @@ impl Subscription for RabbitMqSubscription {
             });
             if !received.is_empty() {
                 metrics::delivered(received.len());
+                faults::point!("queue.delivery.received");
                 return Some(received);
             }
         }

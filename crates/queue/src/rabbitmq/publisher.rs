@@ -182,6 +182,7 @@ impl Lane<'_> {
         deadline: Instant,
     ) -> Vec<Result<(), PublishError>> {
         let (mut outcomes, returned) = self.send(topology, messages, deadline).await;
+        faults::point!("queue.publish.confirmed");
         if !returned.is_empty() {
             for (message, outcome) in messages.iter().zip(&mut outcomes) {
                 if returned.contains(message) {
@@ -254,6 +255,7 @@ async fn confirm(
     message: &Message,
 ) -> lapin::Result<Confirmation> {
     const PERSISTENT: u8 = 2;
+    faults::point!("queue.publish.before");
     // Without `mandatory` the broker would confirm, and drop, a message for a queue that is not there.
     let mandatory = BasicPublishOptions { mandatory: true, immediate: false };
     let properties = BasicProperties::default()
@@ -261,7 +263,9 @@ async fn confirm(
         .with_content_type("application/json".into());
     let body = serde_json::to_vec(message).map_err(std::io::Error::from)?;
     let queue = topology.task_queue(message.role);
-    channel.basic_publish("".into(), queue, mandatory, &body, properties).await?.await
+    let sent = channel.basic_publish("".into(), queue, mandatory, &body, properties).await?;
+    faults::point!("queue.publish.sent");
+    sent.await
 }
 
 fn parse_returned(message: &BasicReturnMessage) -> Option<Message> {

@@ -45,9 +45,11 @@ impl Session {
         let doubt = self.ended.clone().drop_guard();
         let commands =
             self.outstanding.lock().unwrap_or_else(PoisonError::into_inner).settle(settled);
+        faults::point!("queue.ack.before");
         let telling =
             futures_util::future::join_all(commands.iter().map(|command| self.tell(*command)));
         let Ok(told) = tokio::time::timeout(limit.0, telling).await else { return 0 };
+        faults::point!("queue.ack.after");
         if told.iter().all(Option::is_some) {
             doubt.disarm();
         }

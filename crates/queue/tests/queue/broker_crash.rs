@@ -7,13 +7,14 @@ use std::{
 
 use domain::{message::Message, role::Role};
 use queue::{DeadLettering, Disposition, PublishError, Queue, QueueArgs};
+use testbed::RabbitMq;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     connection_loss::{consume, publish_until},
     support::{
-        SOON, broker::Broker, channel, degraded_soon, message, next_dead_letter, publish, rabbitmq,
-        receive, settle_all, up_soon,
+        SOON, channel, degraded_soon, message, next_dead_letter, publish, rabbitmq, receive,
+        settle_all, up_soon,
     },
 };
 
@@ -22,11 +23,11 @@ const BACK_WITHIN: Duration = Duration::from_secs(15);
 
 #[tokio::test]
 async fn all_that_was_confirmed_is_delivered_although_the_broker_is_killed_three_times() {
-    let mut broker = Broker::start().await;
+    let mut broker = RabbitMq::start().await.unwrap();
     let mut args = rabbitmq(&[]);
     args.queue_reconnect_max_ms = 5_000;
     args.queue_dead_lettering = DeadLettering::AtLeastOnce;
-    broker.used_by(&mut args);
+    args.amqp_url = broker.url().into();
     let queue = queue::connect(&args, "test").await.unwrap();
     let subscription = queue.subscribe(&[Role::Implementer], 50).await;
     let (received, mut deliveries) = mpsc::unbounded_channel();
@@ -37,9 +38,9 @@ async fn all_that_was_confirmed_is_delivered_although_the_broker_is_killed_three
     let mut seen = HashSet::new();
     for _ in 0..3 {
         collect(&mut deliveries, 300, SOON, &mut seen).await;
-        broker.kill().await;
+        broker.kill().await.unwrap();
         while deliveries.try_recv().map(|it| seen.insert(it)).is_ok() {}
-        broker.restart().await;
+        broker.start_again().await.unwrap();
         let opened = Instant::now();
         collect(&mut deliveries, 1, BACK_WITHIN, &mut seen).await;
         assert!(opened.elapsed() <= BACK_WITHIN, "{:?}", opened.elapsed());
@@ -83,9 +84,9 @@ async fn a_dead_letter_is_confirmed_by_its_queue(queue: &dyn Queue, args: &Queue
     assert_eq!(dead, sent);
 }
 
-async fn a_broker_short_of_memory_is_told_of_and_waited_for(broker: &Broker, queue: &dyn Queue) {
+async fn a_broker_short_of_memory_is_told_of_and_waited_for(broker: &RabbitMq, queue: &dyn Queue) {
     up_soon(queue).await;
-    broker.control(&["set_vm_memory_high_watermark", "0.0001"]).await;
+    broker.control(&["set_vm_memory_high_watermark", "0.0001"]).await.unwrap();
     // The broker blocks a connection when it publishes, and not before.
     let outcomes = queue.publish(&[message(Role::Tester)]).await;
     assert_eq!(outcomes, [Err(PublishError::Blocked)]);
@@ -94,7 +95,7 @@ async fn a_broker_short_of_memory_is_told_of_and_waited_for(broker: &Broker, que
     assert_eq!(queue.publish(&[message(Role::Tester)]).await, [Err(PublishError::Blocked)]);
     assert!(began.elapsed() < Duration::from_secs(1), "known to be blocked, it fails at once");
 
-    broker.control(&["set_vm_memory_high_watermark", "0.6"]).await;
+    broker.control(&["set_vm_memory_high_watermark", "0.6"]).await.unwrap();
     up_soon(queue).await;
     assert_eq!(queue.publish(&[message(Role::Tester)]).await, [Ok(())]);
 }

@@ -8,10 +8,11 @@ use std::{
 
 use domain::{message::Message, role::Role};
 use queue::{Disposition, Error, PublishError, Queue, QueueStatus, Subscription};
+use testbed::{Direction, FaultProxy, Rule};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::support::{
-    SOON, and_delete_queues, bodies, degraded_soon, message, messages, proxy::Proxy, proxy::nobody,
+    SOON, and_delete_queues, behind_proxy, bodies, degraded_soon, message, messages, nobody,
     publish, rabbitmq, receive, settle_all, up_soon,
 };
 
@@ -44,7 +45,7 @@ async fn a_url_that_is_none_is_an_error_at_once() {
 async fn all_that_was_confirmed_is_delivered_although_connections_are_cut_under_load() {
     let mut args = rabbitmq(&[]);
     and_delete_queues(&args.clone(), async {
-        let proxy = Proxy::before(&mut args).await;
+        let proxy = behind_proxy(&mut args).await;
         let queue = queue::connect(&args, "test").await.unwrap();
         let subscription = queue.subscribe(&[ROLE], 50).await;
         let (received, mut deliveries) = mpsc::unbounded_channel();
@@ -84,7 +85,7 @@ async fn all_that_was_confirmed_is_delivered_although_connections_are_cut_under_
 async fn a_broker_that_hangs_is_given_up_and_returned_to() {
     let mut args = rabbitmq(&["--queue-heartbeat-seconds", "1", "--queue-call-limit-ms", "1000"]);
     and_delete_queues(&args.clone(), async {
-        let proxy = Proxy::before(&mut args).await;
+        let proxy = behind_proxy(&mut args).await;
         let queue = queue::connect(&args, "test").await.unwrap();
         let mut subscription = queue.subscribe(&[ROLE], 10).await;
         up_soon(&*queue).await;
@@ -92,7 +93,7 @@ async fn a_broker_that_hangs_is_given_up_and_returned_to() {
         publish(&*queue, &[first]).await;
         let unsettled = receive(&mut *subscription, 1).await;
 
-        proxy.stall();
+        stall(&proxy);
         let began = Instant::now();
         assert!(queue.publish(&[message(ROLE)]).await[0].is_err());
         assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
@@ -107,7 +108,7 @@ async fn a_broker_that_hangs_is_given_up_and_returned_to() {
             0
         );
 
-        proxy.resume();
+        proxy.heal();
         up_soon(&*queue).await;
         let again = receive(&mut *subscription, 10).await;
         assert!(bodies(&again).contains(&first) && again[0].redelivered);
@@ -121,11 +122,11 @@ async fn a_broker_that_hangs_is_given_up_and_returned_to() {
 async fn closing_does_not_wait_for_a_broker_that_hangs() {
     let mut args = rabbitmq(&["--queue-call-limit-ms", "500"]);
     and_delete_queues(&args.clone(), async {
-        let proxy = Proxy::before(&mut args).await;
+        let proxy = behind_proxy(&mut args).await;
         let queue = queue::connect(&args, "test").await.unwrap();
         let subscription = queue.subscribe(&[ROLE], 10).await;
         up_soon(&*queue).await;
-        proxy.stall();
+        stall(&proxy);
 
         let began = Instant::now();
         subscription.close().await;
@@ -148,6 +149,13 @@ async fn after_its_close_a_subscription_no_longer_counts_for_the_status() {
         queue.close().await;
     })
     .await;
+}
+
+/// From now on nothing gets through, although connections can be made: a broker that hangs.
+fn stall(proxy: &FaultProxy) {
+    for direction in Direction::BOTH {
+        proxy.set(direction, Rule::Stall);
+    }
 }
 
 /// Publishes batches until told to stop; returns what was confirmed. What was not is not published again, so that a

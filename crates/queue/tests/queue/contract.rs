@@ -171,8 +171,9 @@ async fn messages_are_shared(queue: Arc<dyn Queue>) {
         let got = got.clone();
         tokio::spawn(async move {
             while let Some(received) = subscription.receive(10).await {
-                bodies(&received).into_iter().for_each(|it| got.send(it).unwrap());
+                let messages = bodies(&received);
                 settle_all(&mut *subscription, received, Disposition::Ack).await;
+                messages.into_iter().for_each(|it| got.send(it).unwrap());
             }
         })
     });

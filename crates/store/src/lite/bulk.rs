@@ -1,12 +1,17 @@
 //! Rows that change each in their own way, one statement each: the transaction is in this process.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Integer, Nullable},
+};
 use diesel_async::RunQueryDsl;
 use domain::task::TaskStatus;
 
 use super::{
+    claim::Take,
     dialect::Conn,
+    rows::ClaimRow,
     run_status::RunChange,
     schema::{runs, tasks},
     settle::{Holder, SettleRow, failure_columns},
@@ -17,6 +22,49 @@ use crate::{Result, error::During, key::Key};
 pub(crate) fn pattern(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")
+}
+
+diesel::define_sql_function! {
+    /// The first that is not null.
+    fn coalesce(x: Nullable<Integer>, y: Integer) -> Integer;
+}
+
+/// Takes leases; see [`super::claim::take`].
+pub(crate) async fn take_tasks(conn: &mut Conn, take: Take<'_>) -> Result<Vec<ClaimRow>> {
+    let Take { ids, runs, kinds, from, terms, journal } = take;
+    let free: Vec<(Key, String)> = tasks::table
+        .filter(tasks::id.eq_any(ids))
+        .filter(tasks::run_id.eq_any(runs))
+        .filter(tasks::kind.eq_any(kinds))
+        .filter(tasks::status.eq_any(from))
+        .filter(tasks::max_attempts.is_null().or(tasks::attempt.nullable().lt(tasks::max_attempts)))
+        .order(tasks::id)
+        .select((tasks::id, tasks::status))
+        .load(conn)
+        .await
+        .during("find tasks to claim")?;
+    let mut taken = Vec::with_capacity(free.len());
+    for (id, status) in free {
+        let held = status == TaskStatus::Pending.name();
+        let row = diesel::update(tasks::table.find(id))
+            .set((
+                tasks::status.eq(TaskStatus::Running.name()),
+                tasks::attempt.eq(tasks::attempt + 1),
+                tasks::fence.eq(tasks::fence + 1),
+                tasks::max_attempts
+                    .eq(coalesce(tasks::max_attempts, terms.max_attempts).nullable()),
+                tasks::worker_id.eq(Key::from(terms.worker)),
+                tasks::leased_until.eq(journal.now + terms.lease),
+                tasks::started_at.eq(journal.now),
+                held.then_some(tasks::queued_at.eq(journal.now)),
+            ))
+            .returning(ClaimRow::as_returning())
+            .get_result(conn)
+            .await
+            .during("claim a task")?;
+        taken.push(row);
+    }
+    Ok(taken)
 }
 
 /// Ends attempts; gives back the tasks, with their fences, whose guard held.
@@ -55,6 +103,9 @@ pub(crate) async fn settle_tasks(
             again.then_some((tasks::queued_at.eq(now), tasks::announced_at.eq(now))),
         );
         let changed = match holder {
+            Holder::Worker(_) if faults::without(faults::Guard::Fence) => {
+                diesel::update(tasks::table.find(row.id)).set(values).execute(conn).await
+            }
             Holder::Worker(worker) => {
                 let guard = guard.filter(tasks::worker_id.eq(Key::from(worker)));
                 diesel::update(guard).set(values).execute(conn).await

@@ -1,5 +1,25 @@
 //! Statements that the two databases phrase differently, as macros, since their types differ too.
 
+/// Rows of a table that are inserted, each column with its SQL type.
+macro_rules! new_rows {
+    (
+        $(#[$doc:meta])*
+        struct $name:ident $(<$life:lifetime>)? in $table:ident {
+            $($column:ident: $rust:ty as $sql:ty,)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(diesel::Insertable, diesel::Selectable)]
+        #[diesel(table_name = $table)]
+        pub(crate) struct $name $(<$life>)? {
+            $(pub(crate) $column: $rust,)*
+        }
+
+        // The types are said for the other database; diesel finds them by the columns.
+        const _: std::marker::PhantomData<($($sql,)*)> = std::marker::PhantomData;
+    };
+}
+
 /// Inserts many rows; one statement each, in a transaction that is in this process.
 macro_rules! insert_all {
     ($conn:expr, $table:path, $rows:expr, $action:literal) => {{

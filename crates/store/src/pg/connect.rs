@@ -41,6 +41,13 @@ pub(crate) fn pool(args: &DatabaseArgs) -> Result<Pool> {
         .map_err(|error| Error::Settings(format!("the connection pool could not be made: {error}")))
 }
 
+/// Every statement here has an index, and its plan is kept for the life of a connection. It is made without a look at the
+/// values (a list of ids would else be looked up among all that is queued), and one that was made while a table was small, or had
+/// no statistics yet, must not read all of it once it is large. (Where nothing but a scan would do, these settings do not forbid
+/// it; without `jit` off it would be compiled for its seeming cost.)
+const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off \
+                     -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
+
 fn limited(url: &str, args: &DatabaseArgs) -> Result<Config> {
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -48,7 +55,7 @@ fn limited(url: &str, args: &DatabaseArgs) -> Result<Config> {
     })?;
     let timeout = args.database_statement_timeout_ms;
     let limits = format!(
-        "-c statement_timeout={timeout} -c lock_timeout={timeout} -c idle_in_transaction_session_timeout={timeout}"
+        "-c statement_timeout={timeout} -c lock_timeout={timeout} -c idle_in_transaction_session_timeout={timeout} {PLANS}"
     );
     let options = match config.get_options() {
         Some(given) => format!("{limits} {given}"),

@@ -1,7 +1,7 @@
 //! What the shared queries use and Postgres has in its own way.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types;
+use diesel::{NullableExpressionMethods, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{Result, error::During};
@@ -18,6 +18,11 @@ pub(crate) mod columns {
 diesel::define_sql_function! {
     /// The time at this moment, not at the transaction's begin.
     fn clock_timestamp() -> sql_types::Timestamptz;
+}
+
+/// The database's time, as a column of a statement that is about something else.
+pub(crate) fn clock() -> diesel::dsl::Nullable<clock_timestamp> {
+    clock_timestamp().nullable()
 }
 
 /// The database's time.

@@ -7,6 +7,7 @@ mod bulk;
 mod connect;
 pub(crate) mod dialect;
 pub(crate) mod migrations;
+pub(crate) mod statement;
 
 pub(crate) use connect::{Pool, checkout, pool};
 

@@ -18,10 +18,11 @@ use domain::{
 use serde_json::json;
 
 use super::{
+    bulk,
     dialect::{self, Conn},
-    history::{self, NewEvent},
+    history::Journal,
     lookup::{self, Runs},
-    rows::{ClaimRow, typed},
+    rows::{LockedRun, typed},
     schema::{runs, tasks},
 };
 use crate::{
@@ -32,25 +33,15 @@ use crate::{
     tasks::ClaimTerms,
 };
 
-diesel::define_sql_function! {
-    /// The first that is not null.
-    fn coalesce(x: diesel::sql_types::Nullable<diesel::sql_types::Integer>, y: diesel::sql_types::Integer)
-        -> diesel::sql_types::Integer;
-}
-
 pub(crate) async fn claim(
     conn: &mut Conn,
     ids: Vec<TaskId>,
     terms: ClaimTerms,
 ) -> Result<Vec<ClaimedTask>> {
-    let candidates: Vec<(Key, Key)> = tasks::table
-        .filter(tasks::id.eq_any(keys(&ids)))
-        .filter(status_is(TaskStatus::Queued))
-        .select((tasks::id, tasks::run_id))
-        .load(conn)
-        .await
-        .during("look for tasks to claim")?;
-    claim_candidates(conn, candidates, terms).await
+    let ids = keys(&ids);
+    // Locked, though few of them change: their history is written in the order in which it can be read.
+    let (runs, now) = lookup::lock_runs_of_queued(conn, &ids).await?;
+    take_and_start(conn, ids, terms, runs, now).await
 }
 
 pub(crate) async fn claim_next(
@@ -69,39 +60,40 @@ pub(crate) async fn claim_next(
         .load(conn)
         .await
         .during("look for the next tasks")?;
-    claim_candidates(conn, candidates, terms).await
-}
-
-async fn claim_candidates(
-    conn: &mut Conn,
-    candidates: Vec<(Key, Key)>,
-    terms: ClaimTerms,
-) -> Result<Vec<ClaimedTask>> {
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let now = dialect::now(conn).await?;
-    let places = candidates.iter().map(|(_, run)| (*run).into()).collect();
-    // Locked, though few of them change: their history is written in the order in which it can be read.
-    let mut runs = lookup::lock_runs(conn, places).await?;
-    let ids = candidates.into_iter().filter(|(_, run)| is_understood(&runs, (*run).into()));
-    let ids = ids.map(|(task, _)| task).collect();
-    let claimed = take(conn, ids, terms, &runs, now).await?;
+    let (ids, places): (Vec<Key>, Vec<RunId>) =
+        candidates.into_iter().map(|(task, run)| (task, RunId::from(run))).unzip();
+    let (runs, now) = lookup::lock_runs_now(conn, places).await?;
+    take_and_start(conn, ids, terms, runs, now).await
+}
+
+async fn take_and_start(
+    conn: &mut Conn,
+    ids: Vec<Key>,
+    terms: ClaimTerms,
+    mut runs: Runs,
+    now: DateTime<Utc>,
+) -> Result<Vec<ClaimedTask>> {
+    runs.retain(|_, run| is_understood(run));
+    let mut journal = Journal::new(now);
+    let claimed = take(conn, ids, &[TaskStatus::Queued], terms, &runs, &mut journal).await?;
     let begun = claimed.iter().map(|task| task.run_id).collect();
-    start_runs(conn, begun, &mut runs, now).await?;
+    start_runs(conn, begun, &mut runs, &mut journal).await?;
+    journal.write(conn).await?;
     Ok(claimed)
 }
 
 /// Whether a run's row is one that this version understands. A newer one may have written it: then a newer worker takes its
 /// tasks, and this one goes on with the others.
-fn is_understood(runs: &Runs, id: RunId) -> bool {
-    match runs.get(&id).map(super::rows::RunRow::facts) {
-        Some(Ok(_)) => true,
-        Some(Err(error)) => {
-            tracing::error!(run.id = %id, "A run's tasks are left to a newer version: {error}");
+fn is_understood(run: &LockedRun) -> bool {
+    match run.facts() {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::error!(run.id = %RunId::from(run.id), "A run's tasks are left to a newer version: {error}");
             false
         }
-        None => false,
     }
 }
 
@@ -110,16 +102,17 @@ async fn start_runs(
     conn: &mut Conn,
     ids: BTreeSet<RunId>,
     runs: &mut Runs,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<()> {
+    let now = journal.now;
     let idle = [RunStatus::Queued.name(), RunStatus::Waiting.name()];
-    let (mut halted, mut first, mut events) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut halted, mut first) = (Vec::new(), Vec::new());
     for id in ids {
         let Some(row) = runs.get_mut(&id).filter(|row| idle.contains(&row.status.as_str())) else {
             continue;
         };
         RunStatus::Running.name().clone_into(&mut row.status);
-        events.push(NewEvent::of_run(id, now, EventKind::RunStarted, json!({})));
+        journal.run(id, EventKind::RunStarted, json!({}));
         if row.started_at.is_some() {
             halted.push(row.id);
             continue;
@@ -144,7 +137,7 @@ async fn start_runs(
             .await
             .during("start runs again")?;
     }
-    history::append(conn, events).await
+    Ok(())
 }
 
 /// Only runs with a budget of minutes have a deadline: a statement for each is rare.
@@ -167,59 +160,48 @@ async fn start_with_deadline(
         .map(drop)
 }
 
-/// Takes the lease of those of these tasks that are still queued.
+/// What may be taken, and on which terms.
+pub(crate) struct Take<'a> {
+    pub(crate) ids: Vec<Key>,
+    /// Locked; tasks of others are left alone.
+    pub(crate) runs: Vec<Key>,
+    /// Kinds that a newer version has made are for its workers.
+    pub(crate) kinds: Vec<&'static str>,
+    pub(crate) from: Vec<&'static str>,
+    pub(crate) terms: ClaimTerms,
+    pub(crate) journal: &'a Journal,
+}
+
+/// Takes the lease of those of these tasks that are in one of the states to come `from`: queued, or pending where the caller
+/// knows, by the lock on its run, that nothing holds it back.
 pub(crate) async fn take(
     conn: &mut Conn,
     ids: Vec<Key>,
+    from: &[TaskStatus],
     terms: ClaimTerms,
     runs: &Runs,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<Vec<ClaimedTask>> {
-    if ids.is_empty() {
+    if ids.is_empty() || runs.is_empty() {
         return Ok(Vec::new());
     }
-    // Kinds that a newer version has made are for its workers.
-    let kinds: Vec<_> = TaskKind::ALL.iter().map(|kind| kind.name()).collect();
-    let free = locked_if_free!(
-        tasks::table
-            .filter(tasks::id.eq_any(ids))
-            .filter(status_is(TaskStatus::Queued))
-            .filter(tasks::kind.eq_any(kinds))
-            .filter(
-                tasks::max_attempts.is_null().or(tasks::attempt.nullable().lt(tasks::max_attempts))
-            )
-            .order(tasks::id)
-            .select(tasks::id)
-    );
-    let free: Vec<Key> = free.load(conn).await.during("lock tasks to claim")?;
-    let rows: Vec<ClaimRow> = diesel::update(tasks::table.filter(tasks::id.eq_any(free)))
-        .filter(tasks::status.eq(TaskStatus::Queued.name()))
-        .set((
-            tasks::status.eq(TaskStatus::Running.name()),
-            tasks::attempt.eq(tasks::attempt + 1),
-            tasks::fence.eq(tasks::fence + 1),
-            tasks::max_attempts.eq(coalesce(tasks::max_attempts, terms.max_attempts).nullable()),
-            tasks::worker_id.eq(Key::from(terms.worker)),
-            tasks::leased_until.eq(now + terms.lease),
-            tasks::started_at.eq(now),
-        ))
-        .returning(ClaimRow::as_returning())
-        .get_results(conn)
-        .await
-        .during("claim tasks")?;
+    let kinds = TaskKind::ALL.iter().map(|kind| kind.name()).collect();
+    let places = runs.values().map(|run| run.id).collect();
+    let from = from.iter().map(|status| status.name()).collect();
+    let take = Take { ids, runs: places, kinds, from, terms, journal: &*journal };
+    let rows = bulk::take_tasks(conn, take).await?;
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let run = runs.get(&row.run_id.into()).ok_or_else(|| Error::Corrupt {
             column: "tasks.run_id",
             what: "a run that was not read".to_owned(),
         })?;
-        claimed.push(row.into_claimed(run.facts()?, now)?);
+        claimed.push(row.into_claimed(run.facts()?, journal.now)?);
     }
-    let events = claimed.iter().map(|task| {
+    for task in &claimed {
         let data = json!({ "workerId": terms.worker });
-        NewEvent::of_task((task.run_id, task.id), now, EventKind::TaskStarted, task.attempt, data)
-    });
-    history::append(conn, events.collect()).await?;
+        journal.task((task.run_id, task.id), EventKind::TaskStarted, task.attempt, data);
+    }
     Ok(claimed)
 }
 
@@ -236,9 +218,12 @@ pub(crate) async fn renew(
         tasks::table
             .filter(tasks::id.eq_any(&ids))
             .filter(tasks::worker_id.eq(worker))
-            .select(tasks::id)
+            .select((tasks::id, tasks::fence))
     );
-    let free: Vec<Key> = free.load(conn).await.during("lock leases to renew")?;
+    let mut free: Vec<(Key, i64)> = free.load(conn).await.during("lock leases to renew")?;
+    // A newer claim by the same worker is renewed by that claim alone.
+    free.retain(|(id, fence)| held.contains(&((*id).into(), *fence)));
+    let free: Vec<Key> = free.into_iter().map(|(id, _)| id).collect();
     diesel::update(tasks::table.filter(tasks::id.eq_any(free)))
         .filter(tasks::status.eq(TaskStatus::Running.name()))
         .filter(tasks::worker_id.eq(worker))

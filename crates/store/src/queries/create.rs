@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use diesel::{
     prelude::*,
     result::{DatabaseErrorKind, Error as Diesel},
@@ -20,6 +19,7 @@ use super::{
     create_rows::{self, Placed},
     dialect::{self, Conn},
     guards,
+    history::Journal,
     lookup::{self, Runs},
     outbox,
     rows::named,
@@ -59,6 +59,7 @@ fn chosen_ids(creations: &[Creation]) -> Vec<String> {
 
 async fn create_all(conn: &mut Conn, creations: Vec<Creation>) -> Result<Vec<Created>> {
     let now = dialect::now(conn).await?;
+    let mut journal = Journal::new(now);
     let places =
         creations.iter().flat_map(|it| it.tasks.iter().map(|added| added.run_id)).collect();
     let existing = lookup::lock_runs(conn, places).await?;
@@ -75,12 +76,13 @@ async fn create_all(conn: &mut Conn, creations: Vec<Creation>) -> Result<Vec<Cre
     let open: Vec<usize> = (0..creations.len()).filter(|index| answers[*index].is_none()).collect();
 
     let runs: Vec<&NewRun> = open.iter().flat_map(|index| &creations[*index].runs).collect();
-    create_rows::insert_runs(conn, &runs, now).await?;
+    create_rows::insert_runs(conn, &runs, &mut journal).await?;
     let placed: Vec<Vec<Placed>> =
         open.iter().map(|index| place(&creations[*index], &existing)).collect();
     let all: Vec<Placed> = placed.iter().flatten().cloned().collect();
-    let mut messages = create_rows::insert_tasks(conn, &all, now).await?;
-    messages.extend(ready_at_once(conn, &all, &known, now).await?);
+    let mut messages = create_rows::insert_tasks(conn, &all, &mut journal).await?;
+    messages.extend(ready_at_once(conn, &all, &known, &mut journal).await?);
+    journal.write(conn).await?;
     let announced = outbox::add(conn, &messages, now).await?;
 
     let mut by_task: HashMap<TaskId, OutboxMessage> =
@@ -121,7 +123,7 @@ async fn ready_at_once(
     conn: &mut Conn,
     placed: &[Placed],
     known: &Known,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<Vec<Message>> {
     let mut late: Vec<Key> = Vec::new();
     for placed in
@@ -133,7 +135,7 @@ async fn ready_at_once(
     }
     let ready = transitions::ready(conn, late).await?;
     let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
-    transitions::queue(conn, ready, how, now).await
+    transitions::queue(conn, ready, how, journal).await
 }
 
 /// Tasks that exist already, with their run and status.

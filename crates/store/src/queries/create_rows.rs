@@ -1,7 +1,7 @@
 //! Rows of new runs and tasks.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer, Nullable, SmallInt, Text};
 use diesel_async::RunQueryDsl;
 use domain::{
     history::EventKind,
@@ -13,8 +13,11 @@ use domain::{
 use serde_json::{Value, json};
 
 use super::{
-    dialect::Conn,
-    history::{self, NewEvent},
+    dialect::{
+        Conn,
+        columns::{Id, Js, Ts},
+    },
+    history::Journal,
     rows::json as to_json,
     schema::{dependencies, runs, tasks},
 };
@@ -98,53 +101,53 @@ pub(crate) fn run_as_stored(run: &NewRun, now: DateTime<Utc>) -> Run {
     }
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = runs)]
-struct NewRunRow<'a> {
-    id: Key,
-    workflow: &'static str,
-    status: &'static str,
-    goal: &'a str,
-    repository: Option<&'a str>,
-    base_ref: Option<&'a str>,
-    source: Value,
-    budget: Value,
-    priority: i16,
-    metadata: &'a Value,
-    created_at: DateTime<Utc>,
+new_rows! {
+    struct NewRunRow<'a> in runs {
+        id: Key as Id,
+        workflow: &'static str as Text,
+        status: &'static str as Text,
+        goal: &'a str as Text,
+        repository: Option<&'a str> as Nullable<Text>,
+        base_ref: Option<&'a str> as Nullable<Text>,
+        source: Value as Js,
+        budget: Value as Js,
+        priority: i16 as SmallInt,
+        metadata: &'a Value as Js,
+        created_at: DateTime<Utc> as Ts,
+    }
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = tasks)]
-struct NewTaskRow<'a> {
-    id: Key,
-    run_id: Key,
-    role: &'static str,
-    kind: &'static str,
-    status: &'static str,
-    description: &'a str,
-    payload: &'a Value,
-    metadata: &'a Value,
-    priority: i16,
-    dispatched: bool,
-    max_attempts: Option<i32>,
-    announced_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    queued_at: Option<DateTime<Utc>>,
+new_rows! {
+    struct NewTaskRow<'a> in tasks {
+        id: Key as Id,
+        run_id: Key as Id,
+        role: &'static str as Text,
+        kind: &'static str as Text,
+        status: &'static str as Text,
+        description: &'a str as Text,
+        payload: &'a Value as Js,
+        metadata: &'a Value as Js,
+        priority: i16 as SmallInt,
+        dispatched: bool as Bool,
+        max_attempts: Option<i32> as Nullable<Integer>,
+        announced_at: Option<DateTime<Utc>> as Nullable<Ts>,
+        created_at: DateTime<Utc> as Ts,
+        queued_at: Option<DateTime<Utc>> as Nullable<Ts>,
+    }
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = dependencies)]
-struct NewDependency {
-    task_id: Key,
-    depends_on: Key,
+new_rows! {
+    struct NewDependency in dependencies {
+        task_id: Key as Id,
+        depends_on: Key as Id,
+    }
 }
 
 /// Inserts runs, without their tasks.
 pub(crate) async fn insert_runs(
     conn: &mut Conn,
     new: &[&NewRun],
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<()> {
     let rows: Vec<_> = new
         .iter()
@@ -159,24 +162,24 @@ pub(crate) async fn insert_runs(
             budget: to_json(&run.budget),
             priority: run.priority.get(),
             metadata: &run.metadata,
-            created_at: now,
+            created_at: journal.now,
         })
         .collect();
     insert_all!(conn, runs::table, rows, "insert runs");
-    let events = new.iter().map(|run| {
+    for run in new {
         let data = json!({ "workflow": run.workflow, "source": run.source });
-        NewEvent::of_run(run.id, now, EventKind::RunCreated, data)
-    });
-    history::append(conn, events.collect()).await
+        journal.run(run.id, EventKind::RunCreated, data);
+    }
+    Ok(())
 }
 
 /// Inserts tasks; gives back the messages of those that are queued.
 pub(crate) async fn insert_tasks(
     conn: &mut Conn,
     new: &[Placed],
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<Vec<Message>> {
-    let mut rows: Vec<_> = new.iter().map(|placed| task_row(placed, now)).collect();
+    let mut rows: Vec<_> = new.iter().map(|placed| task_row(placed, journal.now)).collect();
     // In one order, so that two transactions with the same ids do not wait for each other in a circle.
     rows.sort_unstable_by_key(|row| row.id);
     insert_all!(conn, tasks::table, rows, "insert tasks");
@@ -191,11 +194,10 @@ pub(crate) async fn insert_tasks(
         })
         .collect();
     insert_all!(conn, dependencies::table, edges, "insert dependencies");
-    let events = new.iter().map(|placed| {
+    for placed in new {
         let data = json!({ "status": placed.status(), "role": placed.task.role, "kind": placed.task.kind });
-        NewEvent::of_task((placed.run_id, placed.task.id), now, EventKind::TaskCreated, 0, data)
-    });
-    history::append(conn, events.collect()).await?;
+        journal.task((placed.run_id, placed.task.id), EventKind::TaskCreated, 0, data);
+    }
     let queued = new.iter().filter(|placed| placed.status() == TaskStatus::Queued);
     Ok(queued
         .map(|placed| Message {

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Integer, Text},
+};
 use diesel_async::RunQueryDsl;
 use domain::{
     history::EventKind,
@@ -18,8 +21,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    dialect::{self, Conn},
-    history::{self, NewEvent},
+    dialect::{
+        self, Conn,
+        columns::{Id, Ts},
+    },
+    history::Journal,
     lookup::{self, Runs},
     rows::{named, storable},
     run_status::{self, Delta},
@@ -37,17 +43,18 @@ use crate::{
     tasks::{Changed, DeadLetter, DeadLetterChoice, DeadLettersDone},
 };
 
-#[derive(Insertable, Queryable, Selectable)]
-#[diesel(table_name = dead_letters)]
-struct LetterRow {
-    task_id: Key,
-    run_id: Key,
-    role: String,
-    reason: String,
-    code: String,
-    message: String,
-    attempts: i32,
-    at: DateTime<Utc>,
+new_rows! {
+    #[derive(Queryable)]
+    struct LetterRow in dead_letters {
+        task_id: Key as Id,
+        run_id: Key as Id,
+        role: String as Text,
+        reason: String as Text,
+        code: String as Text,
+        message: String as Text,
+        attempts: i32 as Integer,
+        at: DateTime<Utc> as Ts,
+    }
 }
 
 impl LetterRow {
@@ -156,7 +163,7 @@ pub(crate) async fn replay(conn: &mut Conn, choice: DeadLetterChoice) -> Result<
 
 pub(crate) async fn purge(conn: &mut Conn, choice: DeadLetterChoice) -> Result<DeadLettersDone> {
     let letters = chosen(conn, choice).await?;
-    let now = dialect::now(conn).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
     // The runs first: whoever writes their history holds them.
     lookup::lock_runs(conn, letters.iter().map(|(_, run)| (*run).into()).collect()).await?;
     let ids: Vec<Key> = letters.into_iter().map(|(task, _)| task).collect();
@@ -166,11 +173,11 @@ pub(crate) async fn purge(conn: &mut Conn, choice: DeadLetterChoice) -> Result<D
             .get_results(conn)
             .await
             .during("purge dead letters")?;
-    let events = gone.iter().map(|(task, run)| {
+    for (task, run) in &gone {
         let ids = ((*run).into(), (*task).into());
-        NewEvent::of_task(ids, now, EventKind::DeadLetterPurged, 0, json!({}))
-    });
-    history::append(conn, events.collect()).await?;
+        journal.task(ids, EventKind::DeadLetterPurged, 0, json!({}));
+    }
+    journal.write(conn).await?;
     let task_ids = gone.into_iter().map(|(task, _)| task.into()).collect();
     Ok(DeadLettersDone { task_ids, announce: Vec::new() })
 }
@@ -206,11 +213,11 @@ pub(crate) async fn retry(conn: &mut Conn, id: TaskId) -> Result<Changed<Task>> 
 
 /// Lets a retrying task come now; in a paused run, as soon as that is resumed.
 async fn end_backoff(conn: &mut Conn, task: &Task, runs: &Runs) -> Result<Vec<OutboxMessage>> {
-    let now = dialect::now(conn).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
     let key = Key::from(task.id);
     diesel::update(tasks_table::table.find(key))
         .filter(tasks_table::status.eq(TaskStatus::Retrying.name()))
-        .set(tasks_table::run_at.eq(now))
+        .set(tasks_table::run_at.eq(journal.now))
         .execute(conn)
         .await
         .during("end a backoff")?;
@@ -218,7 +225,9 @@ async fn end_backoff(conn: &mut Conn, task: &Task, runs: &Runs) -> Result<Vec<Ou
         return Ok(Vec::new());
     }
     let how = Queueing { from: TaskStatus::Retrying, event: EventKind::TaskQueued };
-    transitions::queue_and_announce(conn, vec![key], how, now).await
+    let announce = transitions::queue_and_announce(conn, vec![key], how, &mut journal).await?;
+    journal.write(conn).await?;
+    Ok(announce)
 }
 
 pub(crate) async fn retry_run(conn: &mut Conn, id: RunId) -> Result<RunChanged> {
@@ -257,21 +266,23 @@ async fn revive(
     from: TaskStatus,
     runs: &mut Runs,
 ) -> Result<Revived> {
-    let now = dialect::now(conn).await?;
-    let revived = begin_anew(conn, ids, (from, None), EventKind::TaskReplayed, now).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
+    let revived =
+        begin_anew(conn, ids, (from, None), EventKind::TaskReplayed, &mut journal).await?;
     let keys: Vec<Key> = revived.iter().map(|(task, _)| *task).collect();
     forget(conn, &keys).await?;
-    revive_dependents(conn, keys, now).await?;
+    revive_dependents(conn, keys, &mut journal).await?;
 
     let touched: BTreeSet<RunId> = revived.iter().map(|(_, run)| (*run).into()).collect();
     let free =
         revived.iter().filter(|(_, run)| !is_paused(runs, (*run).into())).map(|(task, _)| *task);
     let ready = transitions::ready(conn, free.collect()).await?;
     let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
-    let announce = transitions::queue_and_announce(conn, ready, how, now).await?;
+    let announce = transitions::queue_and_announce(conn, ready, how, &mut journal).await?;
     let deltas: BTreeMap<RunId, Delta> =
         touched.into_iter().map(|run| (run, Delta { reopen: true, ..Delta::default() })).collect();
-    run_status::refresh(conn, runs, deltas, now).await?;
+    run_status::refresh(conn, runs, deltas, &mut journal).await?;
+    journal.write(conn).await?;
     Ok(Revived { task_ids: revived.into_iter().map(|(task, _)| task.into()).collect(), announce })
 }
 
@@ -281,7 +292,7 @@ async fn begin_anew(
     ids: Vec<Key>,
     (from, reason): (TaskStatus, Option<CancelReason>),
     event: EventKind,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<Vec<(Key, Key)>> {
     debug_assert!(from.may_become(TaskStatus::Pending), "{from} → pending");
     let mut query = tasks_table::table
@@ -298,7 +309,8 @@ async fn begin_anew(
             .filter(tasks_table::status.eq(from.name()))
             .set((
                 tasks_table::status.eq(TaskStatus::Pending.name()),
-                tasks_table::dispatched.eq(true),
+                // Replaying a task is asking for it; what waits for it may still wait for a dispatch of its own.
+                reason.is_none().then_some(tasks_table::dispatched.eq(true)),
                 tasks_table::attempt.eq(0),
                 tasks_table::error_code.eq(None::<String>),
                 tasks_table::error_message.eq(None::<String>),
@@ -309,21 +321,20 @@ async fn begin_anew(
             .get_results(conn)
             .await
             .during("revive tasks")?;
-    let events = rows.iter().map(|(task, run)| {
-        NewEvent::of_task(((*run).into(), (*task).into()), now, event, 0, json!({}))
-    });
-    history::append(conn, events.collect()).await?;
+    for (task, run) in &rows {
+        journal.task(((*run).into(), (*task).into()), event, 0, json!({}));
+    }
     Ok(rows)
 }
 
-async fn revive_dependents(conn: &mut Conn, ids: Vec<Key>, now: DateTime<Utc>) -> Result<()> {
+async fn revive_dependents(conn: &mut Conn, ids: Vec<Key>, journal: &mut Journal) -> Result<()> {
     let from = (TaskStatus::Cancelled, Some(CancelReason::DependencyFailed));
     let mut upstream = ids;
     while !upstream.is_empty() {
         let mut waiting = transitions::dependents(conn, &upstream).await?;
         let hopeless = transitions::hopeless(conn, &waiting).await?;
         waiting.retain(|id| !hopeless.contains(id));
-        let rows = begin_anew(conn, waiting, from, EventKind::TaskRevived, now).await?;
+        let rows = begin_anew(conn, waiting, from, EventKind::TaskRevived, journal).await?;
         upstream = rows.into_iter().map(|(task, _)| task).collect();
     }
     Ok(())

@@ -1,14 +1,25 @@
 //! Deliveries: stored compressed, listed without their payload.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Nullable, Text},
+};
 use diesel_async::RunQueryDsl;
 use domain::{
     delivery::{Delivery, DeliveryStatus, NewDelivery},
     ids::RunId,
 };
 
-use super::{dialect::Conn, guards::delivery_status, rows::named, schema::deliveries};
+use super::{
+    dialect::{
+        Conn,
+        columns::{Bytes, Id, Ts},
+    },
+    guards::delivery_status,
+    rows::named,
+    schema::deliveries,
+};
 use crate::{
     Error, Page, PageRequest, Position, Result,
     deliveries::{DeliveryFilter, Redelivery, StoredDelivery},
@@ -16,21 +27,21 @@ use crate::{
     key::Key,
 };
 
-#[derive(Insertable)]
-#[diesel(table_name = deliveries)]
-pub(crate) struct NewDeliveryRow<'a> {
-    id: &'a str,
-    event: &'a str,
-    action: Option<&'a str>,
-    repository: Option<&'a str>,
-    sender: Option<&'a str>,
-    installation_id: Option<i64>,
-    status: &'static str,
-    reason: Option<&'a str>,
-    run_id: Option<Key>,
-    payload: Vec<u8>,
-    size: i64,
-    received_at: DateTime<Utc>,
+new_rows! {
+    struct NewDeliveryRow<'a> in deliveries {
+        id: &'a str as Text,
+        event: &'a str as Text,
+        action: Option<&'a str> as Nullable<Text>,
+        repository: Option<&'a str> as Nullable<Text>,
+        sender: Option<&'a str> as Nullable<Text>,
+        installation_id: Option<i64> as Nullable<BigInt>,
+        status: &'static str as Text,
+        reason: Option<&'a str> as Nullable<Text>,
+        run_id: Option<Key> as Nullable<Id>,
+        payload: Vec<u8> as Bytes,
+        size: i64 as BigInt,
+        received_at: DateTime<Utc> as Ts,
+    }
 }
 
 pub(crate) fn row(

@@ -1,7 +1,10 @@
 //! History: appended in batches, read in order.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Integer, Nullable, Text},
+};
 use diesel_async::RunQueryDsl;
 use domain::{
     history::{Event, EventKind},
@@ -9,49 +12,75 @@ use domain::{
 };
 use serde_json::Value;
 
-use super::{dialect::Conn, rows::EventRow, schema::events};
+use super::{
+    dialect::{
+        Conn,
+        columns::{Id, Js, Ts},
+    },
+    rows::EventRow,
+    schema::events,
+};
 use crate::{Result, error::During, key::Key};
 
-/// An event to be appended.
-#[derive(Insertable)]
-#[diesel(table_name = events)]
-pub(crate) struct NewEvent {
-    run_id: Key,
-    task_id: Option<Key>,
-    at: DateTime<Utc>,
-    kind: &'static str,
-    attempt: Option<i32>,
-    data: Value,
+new_rows! {
+    struct NewEvent in events {
+        run_id: Key as Id,
+        task_id: Option<Key> as Nullable<Id>,
+        at: DateTime<Utc> as Ts,
+        kind: &'static str as Text,
+        attempt: Option<i32> as Nullable<Integer>,
+        data: Value as Js,
+    }
 }
 
-impl NewEvent {
-    pub(crate) fn of_run(run: RunId, at: DateTime<Utc>, kind: EventKind, data: Value) -> Self {
-        Self { run_id: run.into(), task_id: None, at, kind: kind.name(), attempt: None, data }
+/// What a transaction adds to the history, gathered in order and written at its end, in one statement.
+#[must_use = "a journal that is not written is history that is lost"]
+pub(crate) struct Journal {
+    /// The time of the transaction: everything that it does happens at once.
+    pub(crate) now: DateTime<Utc>,
+    events: Vec<NewEvent>,
+}
+
+impl Journal {
+    pub(crate) const fn new(now: DateTime<Utc>) -> Self {
+        Self { now, events: Vec::new() }
     }
 
-    pub(crate) fn of_task(
+    /// Something happened to a run.
+    pub(crate) fn run(&mut self, run: RunId, kind: EventKind, data: Value) {
+        self.events.push(NewEvent {
+            run_id: run.into(),
+            task_id: None,
+            at: self.now,
+            kind: kind.name(),
+            attempt: None,
+            data,
+        });
+    }
+
+    /// Something happened to a task; `attempt` is 0 where it is not about one.
+    pub(crate) fn task(
+        &mut self,
         (run, task): (RunId, TaskId),
-        at: DateTime<Utc>,
         kind: EventKind,
         attempt: i32,
         data: Value,
-    ) -> Self {
-        let attempt = Some(attempt).filter(|attempt| *attempt > 0);
-        Self {
+    ) {
+        self.events.push(NewEvent {
             run_id: run.into(),
             task_id: Some(task.into()),
-            at,
+            at: self.now,
             kind: kind.name(),
-            attempt,
+            attempt: Some(attempt).filter(|attempt| *attempt > 0),
             data,
-        }
+        });
     }
-}
 
-/// Appends events, in their order.
-pub(crate) async fn append(conn: &mut Conn, events: Vec<NewEvent>) -> Result<()> {
-    insert_all!(conn, events::table, events, "append history");
-    Ok(())
+    /// Appends everything to the history. The caller holds the locks of the runs.
+    pub(crate) async fn write(self, conn: &mut Conn) -> Result<()> {
+        insert_all!(conn, events::table, self.events, "append history");
+        Ok(())
+    }
 }
 
 pub(crate) async fn of_task(conn: &mut Conn, id: TaskId) -> Result<Vec<Event>> {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Integer, Text},
+};
 use diesel_async::RunQueryDsl;
 use domain::{
     ids::TaskId,
@@ -12,20 +15,23 @@ use domain::{
 };
 
 use super::{
-    dialect::{self, Conn},
+    dialect::{
+        self, Conn,
+        columns::{Id, Ts},
+    },
     rows::{OutboxRow, named},
     schema::{outbox, tasks},
 };
 use crate::{Result, error::During, key::Key, literal::status_is};
 
-#[derive(Insertable)]
-#[diesel(table_name = outbox)]
-struct NewRow {
-    task_id: Key,
-    run_id: Key,
-    role: &'static str,
-    attempt: i32,
-    created_at: DateTime<Utc>,
+new_rows! {
+    struct NewRow in outbox {
+        task_id: Key as Id,
+        run_id: Key as Id,
+        role: &'static str as Text,
+        attempt: i32 as Integer,
+        created_at: DateTime<Utc> as Ts,
+    }
 }
 
 /// Writes messages, to be published after the commit.

@@ -64,16 +64,28 @@ pub(crate) struct RunRow {
     pub(crate) finished_at: Option<DateTime<Utc>>,
 }
 
-impl RunRow {
-    fn usage(&self) -> Usage {
-        Usage {
-            requests: self.requests,
-            tokens_in: self.tokens_in,
-            tokens_out: self.tokens_out,
-            model_ms: self.model_ms,
-        }
-    }
+/// What a change to a run needs of it, once it is locked.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = schema::runs)]
+pub(crate) struct LockedRun {
+    pub(crate) id: Key,
+    workflow: String,
+    pub(crate) status: String,
+    goal: String,
+    repository: Option<String>,
+    base_ref: Option<String>,
+    pub(crate) base_commit: Option<String>,
+    pub(crate) branch: Option<String>,
+    pub(crate) head_commit: Option<String>,
+    pub(crate) budget: Value,
+    pub(crate) requests: i64,
+    pub(crate) tokens_in: i64,
+    pub(crate) tokens_out: i64,
+    pub(crate) model_ms: i64,
+    pub(crate) started_at: Option<DateTime<Utc>>,
+}
 
+impl LockedRun {
     pub(crate) fn facts(&self) -> Result<RunFacts> {
         Ok(RunFacts {
             workflow: named("runs.workflow", &self.workflow)?,
@@ -84,13 +96,25 @@ impl RunRow {
             branch: self.branch.clone(),
             head_commit: self.head_commit.clone(),
             budget: typed("runs.budget", self.budget.clone())?,
-            usage: self.usage(),
+            usage: Usage {
+                requests: self.requests,
+                tokens_in: self.tokens_in,
+                tokens_out: self.tokens_out,
+                model_ms: self.model_ms,
+            },
         })
     }
+}
 
+impl RunRow {
     pub(crate) fn into_run(self) -> Result<Run> {
         Ok(Run {
-            usage: self.usage(),
+            usage: Usage {
+                requests: self.requests,
+                tokens_in: self.tokens_in,
+                tokens_out: self.tokens_out,
+                model_ms: self.model_ms,
+            },
             id: self.id.into(),
             workflow: named("runs.workflow", &self.workflow)?,
             status: named("runs.status", &self.status)?,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use domain::{
     history::EventKind,
     ids::RunId,
@@ -16,8 +15,8 @@ use serde_json::{Value, json};
 use super::{
     bulk,
     dialect::Conn,
-    history::{self, NewEvent},
-    lookup::{self, Runs},
+    history::Journal,
+    lookup::{self, Counts, Runs},
     rows::named,
     tasks, transitions,
 };
@@ -49,22 +48,33 @@ pub(crate) async fn refresh(
     conn: &mut Conn,
     runs: &mut Runs,
     deltas: BTreeMap<RunId, Delta>,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
+) -> Result<()> {
+    let counts = lookup::count_tasks(conn, deltas.keys().copied().collect()).await?;
+    refresh_counted(conn, runs, deltas, &counts, journal).await
+}
+
+/// The same for who has counted the tasks already.
+pub(crate) async fn refresh_counted(
+    conn: &mut Conn,
+    runs: &mut Runs,
+    deltas: BTreeMap<RunId, Delta>,
+    counts: &Counts,
+    journal: &mut Journal,
 ) -> Result<()> {
     for (id, delta) in deltas.iter().filter(|(_, delta)| delta.end.is_some()) {
         let left = tasks::live_of_run(conn, *id).await?;
         let reason = delta.cancel.unwrap_or(CancelReason::RunCancelled);
-        transitions::cancel(conn, left, reason, now).await?;
+        transitions::cancel(conn, left, reason, journal).await?;
     }
-    let counts = lookup::count_tasks(conn, deltas.keys().copied().collect()).await?;
     let mut changes = Vec::new();
-    let mut events = Vec::new();
     for (id, delta) in deltas {
         let Some(row) = runs.get_mut(&id) else { continue };
         let before: RunStatus = named("runs.status", &row.status)?;
         let status = next_status(before, row.started_at.is_some(), &delta, counts.get(&id));
         if status != before {
-            events.push(event(id, before, status, delta.end.as_ref(), now));
+            let (kind, data) = event(before, status, delta.end.as_ref());
+            journal.run(id, kind, data);
         } else if delta.usage == Usage::default() && delta.progress == RunProgress::default() {
             continue;
         }
@@ -78,8 +88,7 @@ pub(crate) async fn refresh(
             progress: delta.progress,
         });
     }
-    bulk::update_runs(conn, &changes, now).await?;
-    history::append(conn, events).await
+    bulk::update_runs(conn, &changes, journal.now).await
 }
 
 fn next_status(
@@ -98,7 +107,8 @@ fn next_status(
         // The last task was deleted: nothing says what the run came to.
         None => before,
         Some(counts) if before == RunStatus::Paused && counts.live() > 0 => before,
-        Some(counts) => derived(begun && !before.is_final(), counts),
+        // A run that was reopened is queued until a task of it begins, whatever becomes of others meanwhile.
+        Some(counts) => derived(begun && !before.is_final() && before != RunStatus::Queued, counts),
     }
 }
 
@@ -116,7 +126,7 @@ pub(crate) fn derived(begun: bool, counts: &TaskCounts) -> RunStatus {
     }
 }
 
-fn remember(row: &mut super::rows::RunRow, delta: &Delta) {
+fn remember(row: &mut super::rows::LockedRun, delta: &Delta) {
     row.requests += delta.usage.requests;
     row.tokens_in += delta.usage.tokens_in;
     row.tokens_out += delta.usage.tokens_out;
@@ -133,13 +143,7 @@ fn remember(row: &mut super::rows::RunRow, delta: &Delta) {
     }
 }
 
-fn event(
-    id: RunId,
-    before: RunStatus,
-    status: RunStatus,
-    end: Option<&RunEnd>,
-    now: DateTime<Utc>,
-) -> NewEvent {
+fn event(before: RunStatus, status: RunStatus, end: Option<&RunEnd>) -> (EventKind, Value) {
     let kind = match status {
         RunStatus::Queued | RunStatus::Running if before.is_final() => EventKind::RunReopened,
         RunStatus::Queued => EventKind::RunResumed,
@@ -151,5 +155,5 @@ fn event(
         RunStatus::Cancelled => EventKind::RunCancelled,
     };
     let data = end.map_or_else(|| json!({}), |end| json!({ "outcome": end.outcome }));
-    NewEvent::of_run(id, now, kind, data)
+    (kind, data)
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     dialect::{self, Conn},
-    history::{self, NewEvent},
+    history::Journal,
     lookup::{self, Runs},
     rows::{RunRow, named},
     run_status::{self, Delta, derived},
@@ -106,11 +106,12 @@ pub(crate) async fn cancel(conn: &mut Conn, id: RunId) -> Result<RunChanged> {
     if status.is_final() {
         return Ok(RunChanged::NotNow(status));
     }
-    let now = dialect::now(conn).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
     let outcome = json!({ "reason": CancelReason::Requested });
     let end = Some(RunEnd { status: RunStatus::Cancelled, outcome });
     let delta = Delta { end, ..Delta::default() };
-    run_status::refresh(conn, &mut runs, BTreeMap::from([(id, delta)]), now).await?;
+    run_status::refresh(conn, &mut runs, BTreeMap::from([(id, delta)]), &mut journal).await?;
+    journal.write(conn).await?;
     changed(conn, id, Vec::new()).await
 }
 
@@ -119,14 +120,15 @@ pub(crate) async fn pause(conn: &mut Conn, id: RunId) -> Result<RunChanged> {
     if status.is_final() || status == RunStatus::Paused {
         return Ok(RunChanged::NotNow(status));
     }
-    let now = dialect::now(conn).await?;
-    tasks::hold_queued(conn, id, now).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
+    tasks::hold_queued(conn, id, &mut journal).await?;
     diesel::update(runs::table.find(Key::from(id)))
         .set(runs::status.eq(RunStatus::Paused.name()))
         .execute(conn)
         .await
         .during("pause a run")?;
-    history::append(conn, vec![NewEvent::of_run(id, now, EventKind::RunPaused, json!({}))]).await?;
+    journal.run(id, EventKind::RunPaused, json!({}));
+    journal.write(conn).await?;
     changed(conn, id, Vec::new()).await
 }
 
@@ -135,10 +137,10 @@ pub(crate) async fn resume(conn: &mut Conn, id: RunId) -> Result<RunChanged> {
     if status != RunStatus::Paused {
         return Ok(RunChanged::NotNow(status));
     }
-    let now = dialect::now(conn).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
     let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
     let held = tasks::held_of_run(conn, id).await?;
-    let announce = transitions::queue_and_announce(conn, held, how, now).await?;
+    let announce = transitions::queue_and_announce(conn, held, how, &mut journal).await?;
     let counts = lookup::count_tasks(conn, vec![id]).await?;
     let begun = runs.get(&id).is_some_and(|row| row.started_at.is_some());
     let status = counts.get(&id).map_or(RunStatus::Queued, |counts| derived(begun, counts));
@@ -147,7 +149,7 @@ pub(crate) async fn resume(conn: &mut Conn, id: RunId) -> Result<RunChanged> {
         .execute(conn)
         .await
         .during("resume a run")?;
-    history::append(conn, vec![NewEvent::of_run(id, now, EventKind::RunResumed, json!({}))])
-        .await?;
+    journal.run(id, EventKind::RunResumed, json!({}));
+    journal.write(conn).await?;
     changed(conn, id, announce).await
 }

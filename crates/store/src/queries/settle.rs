@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     history::EventKind,
     ids::{RunId, WorkerId},
-    message::Message,
+    message::{Message, OutboxMessage},
     run::RunStatus,
     settlement::{Change, Settlement},
     task::{Failure, TaskStatus, Usage},
@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use super::{
     bulk, claim, create_rows, dead_letters,
-    dialect::{self, Conn},
-    history::{self, NewEvent},
-    lookup::{self, Runs},
+    dialect::Conn,
+    history::Journal,
+    lookup::{self, Counts, Runs},
     outbox,
     run_status::{self, Delta},
     transcripts,
@@ -56,27 +56,55 @@ pub(crate) struct Ended {
     /// In the order of the settlements: whether each was applied.
     pub(crate) applied: Vec<bool>,
     /// Tasks that became ready, the most urgent first; their messages are not yet in the outbox.
-    pub(crate) ready: Vec<Message>,
+    pub(crate) ready: Vec<Ready>,
+}
+
+/// A task that may run now.
+pub(crate) struct Ready {
+    pub(crate) message: Message,
+    /// It is still pending: whoever takes it takes it from there, so that its row is written once.
+    pub(crate) held: bool,
+}
+
+/// What [`Ready`] tasks are.
+const READY: [TaskStatus; 2] = [TaskStatus::Queued, TaskStatus::Pending];
+
+/// How a task becomes queued when nothing holds it back any more.
+const RELEASED: Queueing = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
+
+/// Queues what is not queued yet, and announces all.
+pub(crate) async fn queue_and_announce(
+    conn: &mut Conn,
+    ready: Vec<Ready>,
+    journal: &mut Journal,
+) -> Result<Vec<OutboxMessage>> {
+    let (held, queued): (Vec<Ready>, Vec<Ready>) = ready.into_iter().partition(|it| it.held);
+    let mut messages: Vec<Message> = queued.into_iter().map(|it| it.message).collect();
+    let held = held.into_iter().map(|it| it.message.task_id.into()).collect();
+    messages.extend(transitions::queue(conn, held, RELEASED, journal).await?);
+    outbox::add(conn, &messages, journal.now).await
 }
 
 pub(crate) async fn settle(conn: &mut Conn, request: SettleRequest) -> Result<SettleReport> {
-    let now = dialect::now(conn).await?;
     let places = request.settlements.iter().map(|settlement| settlement.run_id).collect();
-    let mut runs = lookup::lock_runs(conn, places).await?;
+    let (mut runs, now) = lookup::lock_runs_now(conn, places).await?;
+    let mut journal = Journal::new(now);
     let holder = Holder::Worker(request.terms.worker);
-    let ended = end_attempts(conn, request.settlements, holder, &mut runs, now).await?;
+    let ended = end_attempts(conn, request.settlements, holder, &mut runs, &mut journal).await?;
 
-    let (mine, others): (Vec<Message>, Vec<Message>) = {
-        let mut free = request.free_slots;
-        ended.ready.into_iter().partition(|message| {
-            let take = free > 0 && request.roles.contains(&message.role);
-            free -= usize::from(take);
-            take
-        })
-    };
-    let ids = mine.into_iter().map(|message| message.task_id.into()).collect();
-    let claimed = claim::take(conn, ids, request.terms, &runs, now).await?;
-    let announce = outbox::add(conn, &others, now).await?;
+    let mut free = request.free_slots;
+    let (mine, others): (Vec<Ready>, Vec<Ready>) = ended.ready.into_iter().partition(|ready| {
+        let take = free > 0 && request.roles.contains(&ready.message.role);
+        free -= usize::from(take);
+        take
+    });
+    for ready in mine.iter().filter(|it| it.held) {
+        journal.task(ready.message.place(), EventKind::TaskQueued, 0, json!({}));
+    }
+    let ids = mine.into_iter().map(|ready| ready.message.task_id.into()).collect();
+    let claimed = claim::take(conn, ids, &READY, request.terms, &runs, &mut journal).await?;
+    let announce = queue_and_announce(conn, others, &mut journal).await?;
+    journal.write(conn).await?;
     let results = ended
         .applied
         .into_iter()
@@ -91,34 +119,47 @@ pub(crate) async fn end_attempts(
     settlements: Vec<Settlement>,
     holder: Holder,
     runs: &mut Runs,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<Ended> {
-    let rows: Vec<SettleRow> = settlements.iter().map(|it| row(it, runs, now)).collect();
-    let applied: HashSet<(Key, i64)> =
-        bulk::settle_tasks(conn, &rows, holder, now).await?.into_iter().collect();
+    // A settlement that comes twice in one batch counts once, as it would in two.
+    let mut known = HashSet::new();
+    let first = settlements.iter().filter(|it| known.insert((it.task_id, it.fence)));
+    let rows: Vec<SettleRow> = first.map(|it| row(it, runs, journal.now)).collect();
+    let mut applied: HashSet<(Key, i64)> =
+        bulk::settle_tasks(conn, &rows, holder, journal.now).await?.into_iter().collect();
     // By the fence as well: a batch may hold an old and a new attempt at one task.
     let flags: Vec<bool> =
-        settlements.iter().map(|it| applied.contains(&(it.task_id.into(), it.fence))).collect();
+        settlements.iter().map(|it| applied.remove(&(it.task_id.into(), it.fence))).collect();
 
-    let events = settlements
-        .iter()
-        .zip(&flags)
-        .filter(|(settlement, _)| runs.contains_key(&settlement.run_id))
-        .filter_map(|(settlement, applied)| event(settlement, *applied, holder, now));
-    history::append(conn, events.collect()).await?;
-
+    for (settlement, applied) in settlements.iter().zip(&flags) {
+        if runs.contains_key(&settlement.run_id)
+            && let Some((kind, data)) = event(settlement, *applied, holder)
+        {
+            let place = (settlement.run_id, settlement.task_id);
+            journal.task(place, kind, settlement.attempt, data);
+        }
+    }
     let (ended, _fenced): (Vec<_>, Vec<_>) =
         settlements.iter().zip(&flags).partition(|(_, applied)| **applied);
     let ended: Vec<&Settlement> = ended.into_iter().map(|(settlement, _)| settlement).collect();
     transcripts::append(conn, &ended).await?;
-    dead_letters::add(conn, &ended, now).await?;
+    dead_letters::add(conn, &ended, journal.now).await?;
 
     let mut ready = handed_back(&ended, runs);
-    ready.extend(follow_ups(conn, &ended, runs, now).await?);
-    ready.extend(dependents(conn, &ended, runs, now).await?);
-    run_status::refresh(conn, runs, deltas(&ended), now).await?;
+    ready.extend(follow_ups(conn, &ended, runs, journal).await?);
+    cancel_dependents(conn, &ended, journal).await?;
+    let deltas = deltas(&ended);
+    let counts = lookup::count_tasks(conn, deltas.keys().copied().collect()).await?;
+    let held = dependents(conn, &ended, runs, &counts).await?;
+    let ends = |it: &Ready| deltas.get(&it.message.run_id).is_some_and(|delta| delta.end.is_some());
+    let (doomed, held): (Vec<Ready>, Vec<Ready>) = held.into_iter().partition(ends);
+    // As it would be if the end of the run came a moment later: queued, and then cancelled with the rest.
+    let doomed = doomed.into_iter().map(|it| it.message.task_id.into()).collect();
+    transitions::queue(conn, doomed, RELEASED, journal).await?;
+    ready.extend(held);
+    run_status::refresh_counted(conn, runs, deltas, &counts, journal).await?;
     // A run that has just ended has cancelled what was ready.
-    ready.retain(|message| is_live(runs, message.run_id));
+    ready.retain(|ready| is_live(runs, ready.message.run_id));
     Ok(Ended { applied: flags, ready })
 }
 
@@ -162,14 +203,8 @@ fn row(settlement: &Settlement, runs: &Runs, now: DateTime<Utc>) -> SettleRow {
     row
 }
 
-fn event(
-    settlement: &Settlement,
-    applied: bool,
-    holder: Holder,
-    now: DateTime<Utc>,
-) -> Option<NewEvent> {
-    let ids = (settlement.run_id, settlement.task_id);
-    let (kind, data) = match (&settlement.change, applied, holder) {
+fn event(settlement: &Settlement, applied: bool, holder: Holder) -> Option<(EventKind, Value)> {
+    Some(match (&settlement.change, applied, holder) {
         (_, false, Holder::Worker(worker)) => {
             (EventKind::TaskFenced, json!({ "workerId": worker, "fence": settlement.fence }))
         }
@@ -187,15 +222,14 @@ fn event(
             (EventKind::TaskFailed, json!({ "error": failure, "reason": why }))
         }
         (Change::HandedBack, true, _) => (EventKind::TaskHandedBack, json!({})),
-    };
-    Some(NewEvent::of_task(ids, now, kind, settlement.attempt, data))
+    })
 }
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn handed_back(ended: &[&Settlement], runs: &Runs) -> Vec<Message> {
+fn handed_back(ended: &[&Settlement], runs: &Runs) -> Vec<Ready> {
     let back = ended.iter().filter(|it| matches!(it.change, Change::HandedBack));
     back.filter(|it| !is_paused(runs, it.run_id))
         .map(|it| Message {
@@ -204,6 +238,7 @@ fn handed_back(ended: &[&Settlement], runs: &Runs) -> Vec<Message> {
             role: it.role,
             attempt: it.attempt,
         })
+        .map(|message| Ready { message, held: false })
         .collect()
 }
 
@@ -212,8 +247,8 @@ async fn follow_ups(
     conn: &mut Conn,
     ended: &[&Settlement],
     runs: &Runs,
-    now: DateTime<Utc>,
-) -> Result<Vec<Message>> {
+    journal: &mut Journal,
+) -> Result<Vec<Ready>> {
     let mut tasks = Vec::new();
     for settlement in ended {
         if let Change::Completed { follow_ups, .. } = &settlement.change {
@@ -225,30 +260,35 @@ async fn follow_ups(
             }));
         }
     }
-    create_rows::insert_tasks(conn, &tasks, now).await
+    let queued = create_rows::insert_tasks(conn, &tasks, journal).await?;
+    Ok(queued.into_iter().map(|message| Ready { message, held: false }).collect())
 }
 
-/// Queues what waited for completed tasks only, and cancels what waited for failed ones.
+/// Cancels what waited for failed tasks.
+async fn cancel_dependents(
+    conn: &mut Conn,
+    ended: &[&Settlement],
+    journal: &mut Journal,
+) -> Result<()> {
+    let failed = ended.iter().filter(|it| matches!(it.change, Change::Failed { .. }));
+    transitions::cancel_dependents(conn, failed.map(|it| it.task_id.into()).collect(), journal)
+        .await
+}
+
+/// What waited for completed tasks only. Looks where something waits.
 async fn dependents(
     conn: &mut Conn,
     ended: &[&Settlement],
     runs: &Runs,
-    now: DateTime<Utc>,
-) -> Result<Vec<Message>> {
-    let failed = ended.iter().filter(|it| matches!(it.change, Change::Failed { .. }));
-    let failed = failed.map(|it| it.task_id.into()).collect();
-    transitions::cancel_dependents(conn, failed, now).await?;
-
-    let completed = ended.iter().filter(|it| matches!(it.change, Change::Completed { .. }));
-    let completed: Vec<Key> =
-        completed.filter(|it| !is_paused(runs, it.run_id)).map(|it| it.task_id.into()).collect();
-    if completed.is_empty() {
-        return Ok(Vec::new());
-    }
-    let waiting = transitions::dependents(conn, &completed).await?;
-    let ready = transitions::ready(conn, waiting).await?;
-    let how = Queueing { from: TaskStatus::Pending, event: EventKind::TaskQueued };
-    transitions::queue(conn, ready, how, now).await
+    counts: &Counts,
+) -> Result<Vec<Ready>> {
+    let waits = |run| counts.get(run).is_some_and(|it| it.get(TaskStatus::Pending) > 0);
+    let completed = ended
+        .iter()
+        .filter(|it| matches!(it.change, Change::Completed { .. }))
+        .filter(|it| waits(&it.run_id) && !is_paused(runs, it.run_id));
+    let ready = transitions::ready_after(conn, completed.map(|it| it.task_id.into()).collect());
+    Ok(ready.await?.into_iter().map(|message| Ready { message, held: true }).collect())
 }
 
 fn deltas(ended: &[&Settlement]) -> BTreeMap<RunId, Delta> {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use domain::{
     history::EventKind,
     ids::{RunId, TaskId},
     role::Role,
+    run::RunStatus,
     task::{CancelReason, Task, TaskStatus},
 };
 use serde_json::{Value, json};
@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use super::{
     dialect::{self, Conn},
-    history::{self, NewEvent},
+    history::Journal,
     lookup,
     rows::TaskRow,
     run_status::{self, Delta},
-    schema::{dependencies, tasks},
+    schema::{dependencies, runs, tasks},
     settle::is_paused,
     transitions::{self, Queueing},
 };
@@ -206,14 +206,9 @@ pub(crate) async fn update(conn: &mut Conn, id: TaskId, patch: TaskPatch) -> Res
         .execute(conn)
         .await
         .during("update a task")?;
-    let event = NewEvent::of_task(
-        (task.run_id, id),
-        now,
-        EventKind::TaskUpdated,
-        0,
-        json!({ "fields": fields }),
-    );
-    history::append(conn, vec![event]).await?;
+    let mut journal = Journal::new(now);
+    journal.task((task.run_id, id), EventKind::TaskUpdated, 0, json!({ "fields": fields }));
+    journal.write(conn).await?;
     let message = domain::message::Message {
         task_id: id,
         run_id: task.run_id,
@@ -227,18 +222,17 @@ pub(crate) async fn update(conn: &mut Conn, id: TaskId, patch: TaskPatch) -> Res
 
 pub(crate) async fn delete(conn: &mut Conn, id: TaskId) -> Result<Changed<()>> {
     let Some((task, mut runs)) = lock(conn, id).await? else { return Ok(Changed::Missing) };
-    let now = dialect::now(conn).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
     let key = Key::from(id);
-    transitions::cancel(conn, vec![key], CancelReason::Requested, now).await?;
+    transitions::cancel(conn, vec![key], CancelReason::Requested, &mut journal).await?;
     if task.status != TaskStatus::Completed {
-        transitions::cancel_dependents(conn, vec![key], now).await?;
+        transitions::cancel_dependents(conn, vec![key], &mut journal).await?;
     }
-    run_status::refresh(conn, &mut runs, BTreeMap::from([(task.run_id, Delta::default())]), now)
-        .await?;
+    let deltas = BTreeMap::from([(task.run_id, Delta::default())]);
+    run_status::refresh(conn, &mut runs, deltas, &mut journal).await?;
     let data = json!({ "status": task.status, "role": task.role });
-    let event =
-        NewEvent::of_task((task.run_id, id), now, EventKind::TaskDeleted, task.attempt, data);
-    history::append(conn, vec![event]).await?;
+    journal.task((task.run_id, id), EventKind::TaskDeleted, task.attempt, data);
+    journal.write(conn).await?;
     diesel::delete(tasks::table.find(key)).execute(conn).await.during("delete a task")?;
     Ok(Changed::Done { now: (), announce: Vec::new() })
 }
@@ -250,7 +244,7 @@ pub(crate) async fn dispatch(conn: &mut Conn, id: TaskId) -> Result<Changed<Task
     if task.status != TaskStatus::Pending {
         return Ok(Changed::NotNow(task.status));
     }
-    let now = dialect::now(conn).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
     let key = Key::from(id);
     mark_dispatched(conn, &[key]).await?;
     let ready = if is_paused(&runs, task.run_id) {
@@ -258,7 +252,8 @@ pub(crate) async fn dispatch(conn: &mut Conn, id: TaskId) -> Result<Changed<Task
     } else {
         transitions::ready(conn, vec![key]).await?
     };
-    let announce = transitions::queue_and_announce(conn, ready, DISPATCH, now).await?;
+    let announce = transitions::queue_and_announce(conn, ready, DISPATCH, &mut journal).await?;
+    journal.write(conn).await?;
     changed(conn, id, announce).await
 }
 
@@ -277,8 +272,17 @@ pub(crate) async fn dispatch_next(
     role: Option<Role>,
     limit: u32,
 ) -> Result<Changed<Vec<TaskId>>> {
-    let now = dialect::now(conn).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
+    let upstream = diesel::alias!(tasks as upstream);
+    let open = dependencies::table
+        .inner_join(upstream.on(upstream.field(tasks::id).eq(dependencies::depends_on)))
+        .filter(dependencies::task_id.eq(tasks::id))
+        .filter(upstream.field(tasks::status).ne(TaskStatus::Completed.name()));
     let mut query = tasks::table
+        .inner_join(runs::table)
+        // Before the limit: many that are held back must not hide one that is not.
+        .filter(runs::status.ne(RunStatus::Paused.name()))
+        .filter(diesel::dsl::not(diesel::dsl::exists(open)))
         .filter(status_is(TaskStatus::Pending))
         .filter(tasks::dispatched.eq(false))
         .into_boxed();
@@ -298,7 +302,8 @@ pub(crate) async fn dispatch_next(
     let free =
         transitions::without_open_dependencies(conn, open.map(|(task, _)| *task).collect()).await?;
     mark_dispatched(conn, &free).await?;
-    let announce = transitions::queue_and_announce(conn, free, DISPATCH, now).await?;
+    let announce = transitions::queue_and_announce(conn, free, DISPATCH, &mut journal).await?;
+    journal.write(conn).await?;
     let now = announce.iter().map(|row| row.message.task_id).collect();
     Ok(Changed::Done { now, announce })
 }
@@ -308,12 +313,13 @@ pub(crate) async fn cancel(conn: &mut Conn, id: TaskId) -> Result<Changed<Task>>
     if task.status.is_final() {
         return Ok(Changed::NotNow(task.status));
     }
-    let now = dialect::now(conn).await?;
+    let mut journal = Journal::new(dialect::now(conn).await?);
     let key = Key::from(id);
-    transitions::cancel(conn, vec![key], CancelReason::Requested, now).await?;
-    transitions::cancel_dependents(conn, vec![key], now).await?;
-    run_status::refresh(conn, &mut runs, BTreeMap::from([(task.run_id, Delta::default())]), now)
-        .await?;
+    transitions::cancel(conn, vec![key], CancelReason::Requested, &mut journal).await?;
+    transitions::cancel_dependents(conn, vec![key], &mut journal).await?;
+    let deltas = BTreeMap::from([(task.run_id, Delta::default())]);
+    run_status::refresh(conn, &mut runs, deltas, &mut journal).await?;
+    journal.write(conn).await?;
     changed(conn, id, Vec::new()).await
 }
 
@@ -346,7 +352,7 @@ pub(crate) async fn held_of_run(conn: &mut Conn, id: RunId) -> Result<Vec<Key>> 
 }
 
 /// Keeps back the queued tasks of a run.
-pub(crate) async fn hold_queued(conn: &mut Conn, id: RunId, now: DateTime<Utc>) -> Result<()> {
+pub(crate) async fn hold_queued(conn: &mut Conn, id: RunId, journal: &mut Journal) -> Result<()> {
     let rows: Vec<Key> = diesel::update(tasks::table.filter(tasks::run_id.eq(Key::from(id))))
         .filter(tasks::status.eq(TaskStatus::Queued.name()))
         .set(tasks::status.eq(TaskStatus::Pending.name()))
@@ -354,8 +360,8 @@ pub(crate) async fn hold_queued(conn: &mut Conn, id: RunId, now: DateTime<Utc>) 
         .get_results(conn)
         .await
         .during("hold queued tasks")?;
-    let events = rows
-        .into_iter()
-        .map(|task| NewEvent::of_task((id, task.into()), now, EventKind::TaskHeld, 0, json!({})));
-    history::append(conn, events.collect()).await
+    for task in rows {
+        journal.task((id, task.into()), EventKind::TaskHeld, 0, json!({}));
+    }
+    Ok(())
 }

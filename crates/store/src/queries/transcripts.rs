@@ -1,32 +1,39 @@
 //! Transcripts: what was said in each attempt.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Integer, Nullable, Text},
+};
 use diesel_async::RunQueryDsl;
 use domain::{ids::TaskId, settlement::Settlement, transcript::Turn};
 
 use super::{
-    dialect::Conn,
+    dialect::{
+        Conn,
+        columns::{Id, Ts},
+    },
     rows::{named, storable},
     schema::turns,
 };
 use crate::{Result, error::During, key::Key, tasks::AttemptTurn};
 
-#[derive(Insertable, Queryable, Selectable)]
-#[diesel(table_name = turns)]
-struct TurnRow {
-    task_id: Key,
-    fence: i64,
-    seq: i32,
-    attempt: i32,
-    kind: String,
-    speaker: String,
-    content: String,
-    model: Option<String>,
-    tokens_in: Option<i64>,
-    tokens_out: Option<i64>,
-    latency_ms: Option<i64>,
-    at: DateTime<Utc>,
+new_rows! {
+    #[derive(Queryable)]
+    struct TurnRow in turns {
+        task_id: Key as Id,
+        fence: i64 as BigInt,
+        seq: i32 as Integer,
+        attempt: i32 as Integer,
+        kind: String as Text,
+        speaker: String as Text,
+        content: String as Text,
+        model: Option<String> as Nullable<Text>,
+        tokens_in: Option<i64> as Nullable<BigInt>,
+        tokens_out: Option<i64> as Nullable<BigInt>,
+        latency_ms: Option<i64> as Nullable<BigInt>,
+        at: DateTime<Utc> as Ts,
+    }
 }
 
 /// Keeps what was said in these attempts.

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::{
     dialect::Conn,
-    history::{self, NewEvent},
+    history::Journal,
     outbox,
     rows::named,
     schema::{dependencies, tasks},
@@ -37,7 +37,7 @@ pub(crate) async fn queue(
     conn: &mut Conn,
     ids: Vec<Key>,
     how: Queueing,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<Vec<Message>> {
     debug_assert!(how.from.may_become(TaskStatus::Queued), "{} → queued", how.from);
     if ids.is_empty() {
@@ -49,8 +49,8 @@ pub(crate) async fn queue(
             .set((
                 tasks::status.eq(TaskStatus::Queued.name()),
                 tasks::dispatched.eq(true),
-                tasks::queued_at.eq(now),
-                tasks::announced_at.eq(now),
+                tasks::queued_at.eq(journal.now),
+                tasks::announced_at.eq(journal.now),
                 tasks::run_at.eq(None::<DateTime<Utc>>),
                 tasks::finished_at.eq(None::<DateTime<Utc>>),
             ))
@@ -59,14 +59,12 @@ pub(crate) async fn queue(
             .await
             .during("queue tasks")?;
     let mut messages = Vec::with_capacity(rows.len());
-    let mut events = Vec::with_capacity(rows.len());
     for (task, run, role, attempt) in rows {
         let (task_id, run_id): (TaskId, RunId) = (task.into(), run.into());
         let role = named("tasks.role", &role)?;
-        events.push(NewEvent::of_task((run_id, task_id), now, how.event, 0, json!({})));
+        journal.task((run_id, task_id), how.event, 0, json!({}));
         messages.push(Message { task_id, run_id, role, attempt: attempt + 1 });
     }
-    history::append(conn, events).await?;
     Ok(messages)
 }
 
@@ -75,10 +73,10 @@ pub(crate) async fn queue_and_announce(
     conn: &mut Conn,
     ids: Vec<Key>,
     how: Queueing,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<Vec<OutboxMessage>> {
-    let messages = queue(conn, ids, how, now).await?;
-    outbox::add(conn, &messages, now).await
+    let messages = queue(conn, ids, how, journal).await?;
+    outbox::add(conn, &messages, journal.now).await
 }
 
 /// Cancels those of these tasks that are live, and gives them back.
@@ -86,7 +84,7 @@ pub(crate) async fn cancel(
     conn: &mut Conn,
     ids: Vec<Key>,
     reason: CancelReason,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<Vec<Key>> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -100,17 +98,16 @@ pub(crate) async fn cancel(
             tasks::worker_id.eq(None::<Key>),
             tasks::leased_until.eq(None::<DateTime<Utc>>),
             tasks::run_at.eq(None::<DateTime<Utc>>),
-            tasks::finished_at.eq(now),
+            tasks::finished_at.eq(journal.now),
         ))
         .returning((tasks::id, tasks::run_id, tasks::attempt))
         .get_results(conn)
         .await
         .during("cancel tasks")?;
-    let events = rows.iter().map(|(task, run, attempt)| {
+    for (task, run, attempt) in &rows {
         let ids = ((*run).into(), (*task).into());
-        NewEvent::of_task(ids, now, EventKind::TaskCancelled, *attempt, json!({ "reason": reason }))
-    });
-    history::append(conn, events.collect()).await?;
+        journal.task(ids, EventKind::TaskCancelled, *attempt, json!({ "reason": reason }));
+    }
     Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
@@ -118,12 +115,12 @@ pub(crate) async fn cancel(
 pub(crate) async fn cancel_dependents(
     conn: &mut Conn,
     ids: Vec<Key>,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<()> {
     let mut hopeless = ids;
     while !hopeless.is_empty() {
         let waiting = dependents(conn, &hopeless).await?;
-        hopeless = cancel(conn, waiting, CancelReason::DependencyFailed, now).await?;
+        hopeless = cancel(conn, waiting, CancelReason::DependencyFailed, journal).await?;
     }
     Ok(())
 }
@@ -155,6 +152,39 @@ pub(crate) async fn without_open_dependencies(conn: &mut Conn, ids: Vec<Key>) ->
         .during("look for open dependencies")?;
     let open: HashSet<Key> = open.into_iter().collect();
     Ok(ids.into_iter().filter(|id| !open.contains(id)).collect())
+}
+
+/// Tasks that waited for one of these, are dispatched and wait for no other task; the most urgent first. With the messages
+/// that will announce them.
+pub(crate) async fn ready_after(conn: &mut Conn, completed: Vec<Key>) -> Result<Vec<Message>> {
+    if completed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let waiting = dependencies::table
+        .filter(dependencies::depends_on.eq_any(completed))
+        .select(dependencies::task_id);
+    let upstream = diesel::alias!(tasks as upstream);
+    let open = dependencies::table
+        .inner_join(upstream.on(upstream.field(tasks::id).eq(dependencies::depends_on)))
+        .filter(dependencies::task_id.eq(tasks::id))
+        .filter(upstream.field(tasks::status).ne(TaskStatus::Completed.name()));
+    let rows: Vec<(Key, Key, String, i32)> = tasks::table
+        .filter(tasks::id.eq_any(waiting))
+        .filter(tasks::status.eq(TaskStatus::Pending.name()))
+        .filter(tasks::dispatched.eq(true))
+        .filter(diesel::dsl::not(diesel::dsl::exists(open)))
+        .order((tasks::priority, tasks::created_at, tasks::id))
+        .select((tasks::id, tasks::run_id, tasks::role, tasks::attempt))
+        .load(conn)
+        .await
+        .during("find what became ready")?;
+    rows.into_iter()
+        .map(|(task, run, role, attempt)| {
+            let role = named("tasks.role", &role)?;
+            let (task_id, run_id) = (task.into(), run.into());
+            Ok(Message { task_id, run_id, role, attempt: attempt + 1 })
+        })
+        .collect()
 }
 
 /// Those of these tasks that are pending, dispatched, and wait for no other task; the most urgent first.

@@ -19,7 +19,8 @@ use serde_json::json;
 
 use super::{
     dialect::{self, Conn},
-    lookup, outbox,
+    history::Journal,
+    lookup,
     rows::named,
     run_status::{self, Delta},
     schema::{dead_letters, deliveries, firings, idempotency, outbox as outbox_table, runs, tasks},
@@ -51,10 +52,18 @@ pub(crate) async fn promote_due(conn: &mut Conn, limit: u32) -> Result<Vec<Outbo
     if due.is_empty() {
         return Ok(Vec::new());
     }
-    let runs = lookup::lock_runs(conn, due.iter().map(|(_, run)| (*run).into()).collect()).await?;
-    let free = due.into_iter().filter(|(_, run)| !is_paused(&runs, (*run).into()));
+    let runs =
+        lookup::lock_free_runs(conn, due.iter().map(|(_, run)| (*run).into()).collect()).await?;
+    let free = due.into_iter().filter(|(_, run)| {
+        let run = (*run).into();
+        runs.contains_key(&run) && !is_paused(&runs, run)
+    });
     let how = Queueing { from: TaskStatus::Retrying, event: EventKind::TaskQueued };
-    transitions::queue_and_announce(conn, free.map(|(task, _)| task).collect(), how, now).await
+    let free = free.map(|(task, _)| task).collect();
+    let mut journal = Journal::new(now);
+    let announce = transitions::queue_and_announce(conn, free, how, &mut journal).await?;
+    journal.write(conn).await?;
+    Ok(announce)
 }
 
 /// What a rescue needs to know of a task: ids, role, kind, attempt, attempts allowed, fence.
@@ -87,15 +96,18 @@ pub(crate) async fn rescue_expired(
         return Ok(Rescued::default());
     }
     let mut runs =
-        lookup::lock_runs(conn, expired.iter().map(|row| row.1.into()).collect()).await?;
-    let settlements: Vec<Settlement> =
-        expired.into_iter().map(|row| lost(row, &policy)).collect::<Result<_>>()?;
+        lookup::lock_free_runs(conn, expired.iter().map(|row| row.1.into()).collect()).await?;
+    let mut journal = Journal::new(now);
+    let free = expired.into_iter().filter(|row| runs.contains_key(&row.1.into()));
+    let settlements: Vec<Settlement> = free.map(|row| lost(row, &policy)).collect::<Result<_>>()?;
     let outcomes: Vec<(TaskId, bool)> = settlements
         .iter()
         .map(|it| (it.task_id, matches!(it.change, Change::Failed { .. })))
         .collect();
-    let ended = settle::end_attempts(conn, settlements, Holder::Nobody, &mut runs, now).await?;
-    let announce = outbox::add(conn, &ended.ready, now).await?;
+    let ended =
+        settle::end_attempts(conn, settlements, Holder::Nobody, &mut runs, &mut journal).await?;
+    let announce = settle::queue_and_announce(conn, ended.ready, &mut journal).await?;
+    journal.write(conn).await?;
     let mut rescued = Rescued { announce, ..Rescued::default() };
     for ((task, failed), _) in
         outcomes.into_iter().zip(ended.applied).filter(|(_, applied)| *applied)
@@ -165,7 +177,9 @@ pub(crate) async fn time_out_runs(
         }
     }
     let ended = deltas.keys().copied().collect();
-    run_status::refresh(conn, &mut locked, deltas, now).await?;
+    let mut journal = Journal::new(now);
+    run_status::refresh(conn, &mut locked, deltas, &mut journal).await?;
+    journal.write(conn).await?;
     Ok(ended)
 }
 

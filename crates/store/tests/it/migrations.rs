@@ -29,7 +29,7 @@ on_both_stores!(many_may_migrate_at_once, |test: TestStore| async move {
     for one in all {
         ran += one.await.unwrap();
     }
-    assert_eq!(ran, 3);
+    assert_eq!(ran, 4);
 });
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use serde_json::error::Category;
 
 use crate::{
     body::{BodyDeadlines, read_body},
-    extract::{fault::field_error, shape::is_struct},
+    extract::{fault::field_error, nul, shape::is_struct},
     json_scan::{self, ScanFault},
     problem::{FieldError, Problem},
 };
@@ -144,7 +144,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8], depth: usize) -> Result<T, 
         .map_err(|e| invalid(format!("the body is not UTF-8, from byte {}", e.valid_up_to())))?;
     json_scan::scan(bytes, depth).map_err(|fault| match fault {
         ScanFault::TooDeep { .. } => invalid(format!("the body is not read: {fault}")),
-        ScanFault::Nul { .. } => invalid(format!("the body cannot be stored: {fault}")),
+        ScanFault::Nul { .. } => {
+            let problem = invalid(format!("the body cannot be stored: {fault}"));
+            nul::place_of(text).into_iter().fold(problem, Problem::with_error)
+        }
     })?;
     if text.trim_ascii_start().starts_with('[') && is_struct::<T>() {
         let field = FieldError {
@@ -297,6 +300,15 @@ mod tests {
         check(
             br#"{"tasks":[{"payload":"\u0000"}]}"#,
             "the body cannot be stored: a string holds the NUL character, at byte 22",
+        );
+        let nul = br#"{"tasks":[{"payload":"\u0000"}]}"#;
+        let errors = parse_json::<Batch>(nul, 4).unwrap_err().body().errors.clone();
+        assert_eq!(
+            serde_json::to_value(errors).unwrap(),
+            json!([{
+                "field": "tasks[0].payload", "pointer": "#/tasks/0/payload",
+                "detail": "it holds the NUL character",
+            }])
         );
     }
 

@@ -2,6 +2,7 @@
 
 mod fault;
 mod json;
+mod nul;
 mod path;
 mod query;
 mod shape;

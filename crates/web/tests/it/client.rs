@@ -48,10 +48,10 @@ impl Server {
         Self { address, shutdown, serving }
     }
 
-    /// With the routes of [`routes`].
+    /// With the routes of [`routes`]. actix's clock is up to half a second behind, so a head's time must be longer than that.
     pub(crate) fn with_routes() -> Self {
         let args =
-            ServeArgs { http_workers: Some(1), head_timeout_ms: 300, ..ServeArgs::default() };
+            ServeArgs { http_workers: Some(1), head_timeout_ms: 1_000, ..ServeArgs::default() };
         Self::start(args, routes)
     }
 

@@ -70,7 +70,7 @@ async fn readiness_is_red_before_the_port_closes() {
 #[tokio::test]
 async fn the_grace_ends_what_does_not_end_by_itself() {
     let gate = Arc::new(Gate::default());
-    let args = ServeArgs { shutdown_grace_seconds: 1, ..ServeArgs::default() };
+    let args = ServeArgs { shutdown_grace_ms: 1_000, ..ServeArgs::default() };
     let server = Server::start(args, gated(Arc::clone(&gate)));
     let mut client = server.connect().await;
     client.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;

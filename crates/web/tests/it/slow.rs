@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{interval, timeout};
+use tokio::time::{interval, sleep, timeout};
 
 use crate::client::{Answer, Client, Server};
 
@@ -76,6 +76,51 @@ async fn headers_that_do_not_come_are_cut_off() {
     client.send("GET /id HTTP/1.1\r\nhost:").await;
     assert_eq!(client.answer().await.status, 408);
     client.closed().await;
+}
+
+/// actix alone times only the first head of a connection, and of a later one forgets the keep-alive time as well.
+#[tokio::test]
+async fn a_later_head_that_is_dribbled_is_cut_off_too() {
+    let server = Server::with_routes();
+    for first in [
+        "GET /id HTTP/1.1\r\nhost: x\r\n\r\n",
+        "POST /raw HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nab",
+        "POST /raw HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+    ] {
+        let mut client = server.connect().await;
+        client.send(first).await;
+        assert_eq!(client.answer().await.status, 200);
+        client.send("GET /id HTTP/1.1\r\nhost: x\r\nx-slow: ").await;
+        dribble_until_closed(client, "x").await;
+    }
+}
+
+#[tokio::test]
+async fn a_later_head_that_begins_and_never_ends_is_cut_off_too() {
+    let server = Server::with_routes();
+    let mut client = server.connect().await;
+    client.send("GET /id HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(client.answer().await.status, 200);
+    client.send("G").await;
+    client.closed().await;
+}
+
+/// The limit is on heads: the time between two requests does not count, nor that of a body.
+#[tokio::test]
+async fn a_connection_that_is_used_now_and_then_is_not_cut_off() {
+    let server = Server::with_routes();
+    let mut client = server.connect().await;
+    for _ in 0..3 {
+        client.send("POST /raw HTTP/1.1\r\nhost: x\r\n").await;
+        sleep(Duration::from_millis(300)).await;
+        client.send("content-length: 6\r\n\r\n").await;
+        for _ in 0..2 {
+            sleep(Duration::from_millis(50)).await;
+            client.send("abc").await;
+        }
+        assert_eq!(client.answer().await.body, "6");
+        sleep(Duration::from_millis(1_200)).await;
+    }
 }
 
 #[tokio::test]

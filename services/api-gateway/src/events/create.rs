@@ -159,7 +159,7 @@ fn run(trigger: Trigger) -> Result<NewRun, ApiError> {
     Ok(trigger.into_run())
 }
 
-fn check(event: &EventBody, allow_local: bool) -> Result<(), ApiError> {
+pub(crate) fn check(event: &EventBody, allow_local: bool) -> Result<(), ApiError> {
     let mut faults = Faults::new(0);
     repository::check(&mut faults, event.repository.as_deref(), allow_local);
     let texts = [

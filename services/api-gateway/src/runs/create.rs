@@ -105,7 +105,11 @@ pub(crate) async fn create(
     Ok(answer::created(&format!("/runs/{}", run.id), replayed, &run))
 }
 
-fn new_run(body: NewRunBody, body_bytes: usize, allow_local: bool) -> Result<NewRun, ApiError> {
+pub(crate) fn new_run(
+    body: NewRunBody,
+    body_bytes: usize,
+    allow_local: bool,
+) -> Result<NewRun, ApiError> {
     let mut faults = Faults::new(body_bytes);
     let workflow = body.workflow.unwrap_or(Workflow::Grow);
     faults.description("goal", &body.goal);

@@ -8,11 +8,24 @@ use actix_web::{
     web::Data,
 };
 use domain::ids::RunId;
+use utoipa::ToSchema;
 
 use super::{change::existing, stream};
 use crate::{app::App, auth::Reader, error::ApiError, request::Id};
 
 const LAST_EVENT_ID: &str = "Last-Event-ID";
+
+/// One event of the stream, by the names of its lines.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "events are written line by line")]
+pub(crate) struct StreamedEvent {
+    /// What `Last-Event-ID` goes on from.
+    id: Option<String>,
+    /// The kind of what happened, or `end`.
+    event: String,
+    /// A `HistoryEvent` as JSON; at the `end`, the run's id and status.
+    data: String,
+}
 
 /// What happens to a run, as it happens (Server-Sent Events): first what has happened already, then what follows, then, after
 /// the run's end, an event `end`. The name of each event is its kind, its data a `HistoryEvent`. A client that was cut off
@@ -20,7 +33,7 @@ const LAST_EVENT_ID: &str = "Last-Event-ID";
 #[utoipa::path(
     get, path = "/runs/{id}/events", operation_id = "streamRunEvents", tag = "runs",
     params(("id" = Uuid, Path), ("Last-Event-ID" = Option<i64>, Header, minimum = 0)),
-    responses((status = 200, description = "The stream.", body = String, content_type = "text/event-stream")),
+    responses((status = 200, description = "The stream.", body = StreamedEvent, content_type = "text/event-stream")),
     security(("apiKey" = ["read"])),
 )]
 pub(crate) async fn events(

@@ -52,7 +52,7 @@ pub(crate) struct ScheduleBody {
 impl ScheduleBody {
     /// # Errors
     /// 422 with every field that is wrong.
-    pub(super) fn checked(self, allow_local: bool) -> Result<NewSchedule, ApiError> {
+    pub(crate) fn checked(self, allow_local: bool) -> Result<NewSchedule, ApiError> {
         let schedule = NewSchedule {
             name: self.name,
             cadence: self.cadence.0.into(),
@@ -99,7 +99,8 @@ fn check_cadence(faults: &mut Faults, cadence: &Cadence) {
     if let Cadence::Cron { expression, timezone } = cadence {
         faults.text("cadence.expression", expression, CRON_CHARS);
         faults.text("cadence.timezone", timezone, TIMEZONE_CHARS);
-        if expression.len() > CRON_CHARS || timezone.len() > TIMEZONE_CHARS {
+        let is_long = |text: &str, most| text.chars().count() > most;
+        if is_long(expression, CRON_CHARS) || is_long(timezone, TIMEZONE_CHARS) {
             return;
         }
     }
@@ -107,7 +108,7 @@ fn check_cadence(faults: &mut Faults, cadence: &Cadence) {
         let field = match &error {
             BadCadence::TooOften(_) | BadCadence::TooSeldom(_) => "cadence.everyMs",
             BadCadence::UnknownTimezone(_) => "cadence.timezone",
-            BadCadence::NotCron(..) => "cadence.expression",
+            BadCadence::NotCron(..) | BadCadence::Never(_) => "cadence.expression",
         };
         faults.add(field, error.to_string());
     }

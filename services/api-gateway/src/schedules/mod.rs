@@ -11,4 +11,6 @@ mod update;
 mod view;
 mod written;
 
-pub(crate) use self::{create::*, delete::*, list::*, replace::*, show::*, trigger::*, update::*};
+pub(crate) use self::{
+    body::ScheduleBody, create::*, delete::*, list::*, replace::*, show::*, trigger::*, update::*,
+};

@@ -82,14 +82,18 @@ pub(crate) async fn create_batch(
     Ok(answer::created(&location, replayed, &created))
 }
 
-struct Placed {
+pub(crate) struct Placed {
     runs: Vec<NewRun>,
     added: Vec<AddedTask>,
     /// For each task of the request, whether it joins a run that exists.
     joins: Vec<bool>,
 }
 
-fn place(body: NewTasksBody, body_bytes: usize, allow_local: bool) -> Result<Placed, ApiError> {
+pub(crate) fn place(
+    body: NewTasksBody,
+    body_bytes: usize,
+    allow_local: bool,
+) -> Result<Placed, ApiError> {
     let mut faults = Faults::new(body_bytes);
     check_count(&mut faults, body.tasks.len());
     let (mut own, mut added, mut joins) = (Vec::new(), Vec::new(), Vec::new());

@@ -18,6 +18,6 @@ mod update;
 mod view;
 
 pub(crate) use self::{
-    batch::*, cancel::*, create::*, delete::*, dispatch::*, dispatch_next::*, history::*, list::*,
-    metadata::*, retry::*, show::*, transcript::*, update::*, view::*,
+    batch::*, cancel::*, create::*, delete::*, dispatch::*, dispatch_next::*, draft::NewTaskBody,
+    history::*, list::*, metadata::*, retry::*, show::*, transcript::*, update::*, view::*,
 };

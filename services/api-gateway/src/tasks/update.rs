@@ -60,7 +60,7 @@ pub(crate) async fn update(
     Ok(answer::ok(&TaskView::from(task)))
 }
 
-fn patch(body: TaskPatchBody, body_bytes: usize) -> Result<TaskPatch, ApiError> {
+pub(crate) fn patch(body: TaskPatchBody, body_bytes: usize) -> Result<TaskPatch, ApiError> {
     let mut faults = Faults::new(body_bytes);
     if let Some(description) = &body.description {
         faults.description("description", description);

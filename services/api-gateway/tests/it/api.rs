@@ -26,6 +26,7 @@ use reqwest::{
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use store::{
+    Store,
     keys::NewApiKey,
     tasks::{ClaimTerms, SettleRequest, Settled},
 };
@@ -110,34 +111,18 @@ impl Api {
     }
 
     pub(crate) async fn start_with(db: TestStore, settings: Settings) -> Self {
-        let telemetry =
-            telemetry::init(&telemetry::TelemetryArgs::default(), "api-gateway").unwrap();
         let shutdown = CancellationToken::new();
-        let queue = queue::connect(&queue_args(), "api-gateway").await.unwrap();
-        let agents = vec![AgentDescription {
-            role: Role::Tester,
-            executor: "local".to_owned(),
-            model: Some("small".to_owned()),
-            tools: vec!["rg".to_owned()],
-        }];
-        let parts = Parts { store: db.store.clone(), queue, agents };
-        let gateway = Gateway::start(settings, parts, shutdown.clone());
-        let probes =
-            gateway.checks(Probes::builder(shutdown.clone(), move || telemetry.render())).build();
-        let (admin, routes) = (admin_routes(&probes), gateway.routes());
-        let bound = web::bind("127.0.0.1", 0).unwrap();
-        let url = format!("http://{}", bound.address());
-        let args = ServeArgs { http_workers: Some(2), ..ServeArgs::default() };
-        let stop = shutdown.clone();
-        tokio::spawn(async move {
-            let mounted = move |config: &mut actix_web::web::ServiceConfig| {
-                admin(config);
-                routes(config);
-            };
-            bound.serve(&args, stop, mounted).await.unwrap();
-        });
+        let (url, gateway) = serve(db.store.clone(), settings, shutdown.clone()).await;
         let client = telemetry::http_client().build().unwrap();
         Self { db, url, shutdown, client, _gateway: gateway }
+    }
+
+    /// Another process on the same database: nothing of the first is left but what it wrote. Postgres only.
+    pub(crate) async fn restart(&mut self) {
+        self.shutdown.cancel();
+        self.shutdown = CancellationToken::new();
+        let store = Store::connect(&self.db.args).await.unwrap();
+        (self.url, self._gateway) = serve(store, settings(), self.shutdown.clone()).await;
     }
 
     /// A secret with these scopes.
@@ -262,6 +247,33 @@ impl Api {
         let failure = Failure::new(FailureCode::InvalidInput, "It cannot be done.");
         self.settle(id, Outcome::Failed { failure, retry: Retry::Never }).await;
     }
+}
+
+/// Starts the service; where it is, and what must be kept.
+async fn serve(store: Store, settings: Settings, shutdown: CancellationToken) -> (String, Gateway) {
+    let telemetry = telemetry::init(&telemetry::TelemetryArgs::default(), "api-gateway").unwrap();
+    let queue = queue::connect(&queue_args(), "api-gateway").await.unwrap();
+    let agents = vec![AgentDescription {
+        role: Role::Tester,
+        executor: "local".to_owned(),
+        model: Some("small".to_owned()),
+        tools: vec!["rg".to_owned()],
+    }];
+    let gateway = Gateway::start(settings, Parts { store, queue, agents }, shutdown.clone());
+    let probes =
+        gateway.checks(Probes::builder(shutdown.clone(), move || telemetry.render())).build();
+    let (admin, routes) = (admin_routes(&probes), gateway.routes());
+    let bound = web::bind("127.0.0.1", 0).unwrap();
+    let url = format!("http://{}", bound.address());
+    let args = ServeArgs { http_workers: Some(2), ..ServeArgs::default() };
+    tokio::spawn(async move {
+        let mounted = move |config: &mut actix_web::web::ServiceConfig| {
+            admin(config);
+            routes(config);
+        };
+        bound.serve(&args, shutdown, mounted).await.unwrap();
+    });
+    (url, gateway)
 }
 
 impl Drop for Api {

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use api_gateway::settings::{Auth, GatewayArgs, Settings};
 use chrono::{TimeDelta, Utc};
 use domain::access::Scope;
@@ -41,6 +43,10 @@ on_both_stores!(
         for scope in Scope::ALL {
             keys.push((*scope, api.key(&[*scope]).await));
         }
+        let all = [Scope::Read, Scope::Write, Scope::Approve, Scope::Admin];
+        let (expired, _) = api.key_until(&all, Some(Utc::now() - TimeDelta::seconds(1))).await;
+        let (revoked, key) = api.key_until(&all, None).await;
+        api.db.store.revoke_api_key(key.id).await.unwrap();
         let operations = operations(&api).await;
         assert!(operations.len() > 40, "{}", operations.len());
         let mut cells = 0;
@@ -51,9 +57,12 @@ on_both_stores!(
             };
             let refused = ask(&api, method, path, None).await.refused(401, "missing_key");
             assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"orchestrator\"");
-            let refused =
-                ask(&api, method, path, Some("orch_bogus")).await.refused(401, "invalid_key");
-            assert!(refused.header("www-authenticate").contains("invalid_token"));
+            for ended in ["orch_bogus", &expired, &revoked] {
+                let refused =
+                    ask(&api, method, path, Some(ended)).await.refused(401, "invalid_key");
+                assert!(refused.header("www-authenticate").contains("invalid_token"));
+                cells += 1;
+            }
             for (scope, key) in &keys {
                 let answer = ask(&api, method, path, Some(key)).await;
                 cells += 1;
@@ -68,9 +77,40 @@ on_both_stores!(
                 }
             }
         }
-        assert!(cells > 150, "{cells}");
+        assert!(cells > 270, "{cells}");
     }
 );
+
+on_both_stores!(what_is_not_described_is_open_to_nobody, |db| async move {
+    let api = Api::start_with(db, required()).await;
+    let admin = api.key(&[Scope::Admin]).await;
+    let operations = operations(&api).await;
+    let paths: BTreeSet<&str> = operations.iter().map(|it| it.1.as_str()).collect();
+    let mut cells = 0;
+    for path in paths {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "LINK"]
+        {
+            if operations.iter().any(|it| (it.0.as_str(), it.1.as_str()) == (method, path)) {
+                continue;
+            }
+            for key in [None, Some(admin.as_str())] {
+                let answer = ask(&api, method, path, key).await;
+                // The probes answer HEAD as GET.
+                let is_probe = method == "HEAD" && answer.status == 200;
+                assert!(
+                    matches!(answer.status, 401 | 404 | 405) || is_probe,
+                    "{method} {path}: {answer:?}"
+                );
+                cells += 1;
+            }
+        }
+    }
+    for path in ["/", "/keys", "/tasks/", "//tasks", "/TASKS", "/tasks;x"] {
+        let answer = ask(&api, "GET", path, Some(&admin)).await;
+        assert!(matches!(answer.status, 400 | 404), "{path}: {answer:?}");
+    }
+    assert!(cells > 300, "{cells}");
+});
 
 on_both_stores!(a_key_that_ended_is_refused, |db| async move {
     let args = GatewayArgs { api_key_cache_ms: 0, ..settings().args };

@@ -32,6 +32,30 @@ on_both_stores!(a_hundred_equal_requests_at_once_make_one_task, |db| async move 
     assert_eq!((bodies.len(), first, tasks(&api).await), (1, 1, 1));
 });
 
+on_both_stores!(of_two_requests_with_one_key_at_once_one_is_made, |db| async move {
+    let api = Api::start(db).await;
+    let bodies = [body(), json!({"role": "tester", "description": "Twice."})];
+    let answers =
+        join_all((0..100).map(|index| api.post_once("k", "/tasks", &bodies[index % 2]))).await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|it| it.status == 201);
+    assert_eq!((made.len(), refused.len()), (50, 50));
+    assert!(made.iter().all(|it| it.body == made[0].body));
+    assert!(
+        refused.iter().all(|it| it.status == 422 && it.text("code") == "idempotency_key_reused")
+    );
+    assert_eq!(tasks(&api).await, 1);
+});
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repetition_after_a_restart_gets_the_first_answer() {
+    let mut api = Api::start(testkit::TestStore::postgres().await).await;
+    let first = api.post_once("k", "/tasks", &body()).await.expect(201);
+    api.restart().await;
+    let again = api.post_once("k", "/tasks", &body()).await.expect(201);
+    assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &first.body));
+    assert_eq!(tasks(&api).await, 1);
+}
+
 on_both_stores!(
     a_repetition_gets_the_first_answer_even_when_things_have_changed,
     |db| async move {

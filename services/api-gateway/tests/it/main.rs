@@ -9,6 +9,8 @@ mod batch;
 mod dead_letters;
 mod deliveries;
 mod events;
+mod exhausted;
+mod hostile;
 mod idempotency;
 mod limits;
 mod paging;

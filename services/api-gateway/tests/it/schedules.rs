@@ -127,3 +127,18 @@ on_both_stores!(a_schedule_is_triggered_beside_its_slots, |db| async move {
         tasks["items"].as_array().unwrap().iter().map(|it| it["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["architect", "tester"]);
 });
+
+on_both_stores!(an_expression_that_is_none_or_never_fires_is_refused, |db| async move {
+    let api = Api::start(db).await;
+    // More bytes than characters: as long as may be in one, too long in the other.
+    for expression in
+        ["ä".repeat(130), "0 0 30 2 *".to_owned(), String::new(), "* * * *".to_owned()]
+    {
+        let body = json!({
+            "name": "s", "cadence": {"kind": "cron", "expression": expression},
+            "target": {"kind": "roles", "roles": ["tester"], "description": "x"},
+        });
+        let refused = api.post("/schedules", body).await.refused(422, "invalid_field");
+        assert!(refused.fields().contains(&"cadence.expression"), "{}", refused.body);
+    }
+});

@@ -91,14 +91,7 @@ impl DevArgs {
             |errors: SettingErrors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>();
         let worker = self.worker.clone().parse().map_err(|errors| wrong.extend(note(errors)));
         let executor = self.executor.clone().parse().map_err(|errors| wrong.extend(note(errors)));
-        let gateway = self.gateway_config().validate().map_err(|errors| {
-            wrong.extend(
-                errors
-                    .0
-                    .iter()
-                    .map(|it| format!("{} is `{}`: {}", it.variable, it.value, it.allowed)),
-            );
-        });
+        let gateway = self.gateway_config().validate().map_err(|sentences| wrong.extend(sentences));
         if matches!(self.database.kind(), Ok(StoreKind::Postgres))
             && self.database.database_url.is_none()
         {
@@ -113,7 +106,11 @@ impl DevArgs {
         match (worker, executor, gateway) {
             (Ok(worker), Ok(executor), Ok(gateway)) if wrong.is_empty() => Ok(DevSettings {
                 scheduler: self.scheduler.settings(worker.retry),
-                worker: WorkerConfig { announcer: self.announcer, ..worker },
+                worker: WorkerConfig {
+                    announcer: self.announcer,
+                    grace: self.serve.grace(),
+                    ..worker
+                },
                 executor,
                 gateway,
                 host: self.host,

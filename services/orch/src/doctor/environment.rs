@@ -8,7 +8,7 @@ use super::Finding;
 use crate::{
     dev::DevArgs,
     failure::{Exit, Failure},
-    settings, variables,
+    variables,
 };
 
 const NAME: &str = "settings";
@@ -32,9 +32,10 @@ struct Settings {
 }
 
 pub(super) fn read() -> Result<Environment, Failure> {
-    let reading = settings::read::<Settings>(&[OsString::from("orch dev")]).map_err(|error| {
-        Failure::new(Exit::Failed, format!("the settings cannot be read: {error}"))
-    })?;
+    let reading =
+        program::settings::read::<Settings>(&[OsString::from("orch dev")]).map_err(|error| {
+            Failure::new(Exit::Failed, format!("the settings cannot be read: {error}"))
+        })?;
     let args = reading.config.dev;
     let mut wrong = reading.wrong;
     wrong.extend(args.clone().check().err().unwrap_or_default());

@@ -43,6 +43,36 @@ on_both_stores!(a_task_whose_last_worker_died_is_a_dead_letter, |test: TestStore
     assert_eq!(test.store.count_dead_letters(None).await.unwrap(), 1);
 });
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_hangs_in_a_transaction_holds_up_no_other_lease() {
+    const LEASE: Duration = Duration::from_millis(700);
+    let test = TestStore::postgres().await;
+    let (stuck, _) = create(&test.store, task_of(Role::Implementer)).await;
+    let (other, _) = create(&test.store, task_of(Role::Implementer)).await;
+    claim(&test.store, stuck.id, LEASE).await;
+    claim(&test.store, other.id, LEASE).await;
+    // It has its lock long before the leases end, and keeps it until long after.
+    let hang = format!(
+        "BEGIN; SELECT FROM runs WHERE id = '{}' FOR NO KEY UPDATE; SELECT pg_sleep(4); COMMIT",
+        stuck.run_id
+    );
+    let rescue = async {
+        let bench = Bench::start(&test.store, hasty()).await;
+        let status = async |id| test.store.find_task(id).await.unwrap().unwrap().status;
+        eventually("the other task is queued again", async || {
+            (status(other.id).await == TaskStatus::Queued).then_some(())
+        })
+        .await;
+        assert_eq!(status(stuck.id).await, TaskStatus::Running, "nobody can rescue it yet");
+        eventually("the stuck task is queued again, too", async || {
+            (status(stuck.id).await == TaskStatus::Queued).then_some(())
+        })
+        .await;
+        drop(bench);
+    };
+    tokio::join!(test.sql(&hang), rescue);
+}
+
 on_both_stores!(two_schedulers_rescue_each_lease_once, |test: TestStore| async move {
     let mut ids = Vec::new();
     for _ in 0..30 {

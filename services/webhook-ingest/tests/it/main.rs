@@ -6,7 +6,10 @@ mod client;
 mod receiver;
 
 mod events;
+mod exhausted;
 mod limits;
+mod load;
+mod malformed;
 mod once;
 mod redelivery;
 mod signatures;

@@ -1,9 +1,6 @@
 //! What the tests of the queue stand on.
 
-pub(crate) mod broker;
-pub(crate) mod proxy;
-
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, time::Duration};
 
 use clap::Parser;
 use domain::{
@@ -18,6 +15,8 @@ use lapin::{
 };
 use queue::{DeadLettering, Delivery, Disposition, Queue, QueueArgs, QueueStatus, Subscription};
 use secrecy::ExposeSecret;
+use testbed::FaultProxy;
+use url::Url;
 use uuid::Uuid;
 
 /// Longer than anything that is waited for takes, if it works at all.
@@ -43,6 +42,23 @@ pub(crate) fn rabbitmq(more: &[&str]) -> QueueArgs {
 /// Settings for the queue in this process.
 pub(crate) fn in_process(more: &[&str]) -> QueueArgs {
     Cli::parse_from(["test", "--task-queue", "in-process"].iter().chain(more)).queue
+}
+
+/// Puts a proxy before the broker of `args`, whose URL is changed to lead to it.
+pub(crate) async fn behind_proxy(args: &mut QueueArgs) -> FaultProxy {
+    let mut url = Url::parse(args.amqp_url.expose_secret()).unwrap();
+    let broker = (url.host_str().unwrap(), url.port().unwrap_or(5672));
+    let broker = tokio::net::lookup_host(broker).await.unwrap().next().unwrap();
+    let proxy = FaultProxy::before(broker).await.unwrap();
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.address().port())).unwrap();
+    args.amqp_url = url.to_string().into();
+    proxy
+}
+
+/// An address at which nobody listens.
+pub(crate) async fn nobody() -> SocketAddr {
+    testbed::free_address().await.unwrap()
 }
 
 /// Runs a test that uses queues of the broker, and deletes them whether it fails or not.

@@ -1,0 +1,2 @@
+DROP INDEX tasks_queued;
+CREATE INDEX tasks_queued ON tasks (role, priority, queued_at) WHERE status = 'queued';
