@@ -1,7 +1,10 @@
 //! Some tasks crash every worker that executes them: each becomes a dead letter after exactly as many attempts as it may
 //! have, and the others get done.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 
@@ -41,9 +44,14 @@ pub(super) async fn play(stage: &mut Stage<'_>) -> Result<()> {
             continue;
         };
         // What else the same worker had asked for dies with it.
-        while stage.poisoned.try_recv().is_ok_and(|other| other == worker) {}
-        stage.kill_and_spawn(&worker).await?;
-        stage.count("workers crashed");
+        let mut workers = BTreeSet::from([worker]);
+        while let Ok(other) = stage.poisoned.try_recv() {
+            workers.insert(other);
+        }
+        for worker in workers {
+            stage.kill_and_spawn(&worker).await?;
+            stage.count("workers crashed");
+        }
     }
     feeding.done().await?;
     let client = stage.database.connect().await?;

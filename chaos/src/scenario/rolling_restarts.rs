@@ -13,9 +13,10 @@ const LIMIT: Duration = Duration::from_millis(4_000 + SLACK_MS);
 /// For a busy machine.
 const SLACK_MS: u64 = 500;
 
+/// Fewer there may be: an attempt that has failed already when it is handed back is not spent either.
 const BURNED: &str =
     "SELECT id AS task_id, status, attempt, metadata ->> 'fails' AS fails FROM tasks
-    WHERE status = 'completed' AND attempt <> 1 + (metadata ->> 'fails')::int";
+    WHERE status = 'completed' AND attempt > 1 + (metadata ->> 'fails')::int";
 const EXPIRED: &str = "SELECT task_id, at FROM events WHERE kind = 'task.lease_expired'";
 
 pub(super) async fn play(stage: &mut Stage<'_>) -> Result<()> {

@@ -107,8 +107,8 @@ impl LlmExecutor {
         talk.say(TurnKind::Prompt, Speaker::System, &prompt.system);
         talk.say(TurnKind::Prompt, Speaker::User, &prompt.user);
         let begin = [
-            message(MessageRole::System, &prompt.system),
-            message(MessageRole::User, &prompt.user),
+            message(MessageRole::System, prompt.system.clone()),
+            message(MessageRole::User, prompt.user.clone()),
         ];
         let mut messages = begin.to_vec();
         let mut complaints = Vec::new();
@@ -134,8 +134,8 @@ impl LlmExecutor {
                 talk.say(TurnKind::Repair, Speaker::User, &repair);
             }
             messages = begin.to_vec();
-            messages.push(message(MessageRole::Assistant, &prompt::bad_answer(&reply.text)));
-            messages.push(message(MessageRole::User, &repair));
+            messages.push(message(MessageRole::Assistant, prompt::bad_answer(&reply.text)));
+            messages.push(message(MessageRole::User, repair));
         }
         Err(Stop::Invalid { complaints, repairs: REPAIRS })
     }
@@ -215,8 +215,8 @@ fn repair(reply: &Reply, complaints: &[String]) -> String {
     }
 }
 
-fn message(role: MessageRole, content: &str) -> Message {
-    Message { role, content: content.to_owned() }
+fn message(role: MessageRole, content: impl Into<Arc<str>>) -> Message {
+    Message { role, content: content.into() }
 }
 
 #[cfg(test)]

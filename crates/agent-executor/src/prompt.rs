@@ -6,6 +6,8 @@
 mod fit;
 mod untrusted;
 
+use std::sync::Arc;
+
 use domain::role::Role;
 use serde_json::Value;
 
@@ -24,8 +26,8 @@ const BAD_ANSWER_CHARS: usize = 1_200;
 /// A conversation's beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prompt {
-    pub(crate) system: String,
-    pub(crate) user: String,
+    pub(crate) system: Arc<str>,
+    pub(crate) user: Arc<str>,
     /// What was cut or left out, one sentence each.
     pub(crate) notes: Vec<String>,
 }
@@ -48,7 +50,7 @@ pub(crate) fn prompt(
     let mut user: String =
         parts.iter().enumerate().map(|(index, part)| untrusted::marked(index + 1, part)).collect();
     user.push_str(BEGIN.trim());
-    Prompt { system, user, notes }
+    Prompt { system: system.into(), user: user.into(), notes }
 }
 
 /// What to show of an answer that will not do.

@@ -26,10 +26,10 @@ pub mod metrics;
 #[cfg(feature = "scripted")]
 mod scripted;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 pub use client::{Client, ClientSettings, Limits};
@@ -67,7 +67,13 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
     pub role: MessageRole,
-    pub content: String,
+    /// Shared: thousands of conversations wait for their models at once, and each prompt is in memory once.
+    #[serde(serialize_with = "as_text")]
+    pub content: Arc<str>,
+}
+
+fn as_text<S: Serializer>(content: &Arc<str>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(content)
 }
 
 /// Who says a message.

@@ -1,29 +1,44 @@
 //! Ollama's wire format: <https://github.com/ollama/ollama/blob/main/docs/api.md>.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    Error, Finish, Request, Usage,
+    Error, Finish, Message, Request, Usage,
     piece::{Piece, unreadable},
 };
 
-/// The body of `POST /api/chat`. `context_tokens` is said always: Ollama cuts a prompt that does not fit, silently.
-pub(crate) fn body(request: &Request, context_tokens: u32) -> Value {
-    let mut body = json!({
-        "model": request.model,
-        "messages": request.messages,
-        "stream": true,
-        "options": {
-            "num_predict": request.max_tokens,
-            "temperature": request.temperature,
-            "num_ctx": context_tokens,
+/// The body of `POST /api/chat`.
+#[derive(Serialize)]
+pub(crate) struct Body<'a> {
+    model: &'a str,
+    messages: &'a [Message],
+    stream: bool,
+    options: Options,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<&'a Value>,
+}
+
+#[derive(Serialize)]
+struct Options {
+    num_predict: u32,
+    temperature: f64,
+    /// Said always: Ollama cuts a prompt that does not fit, silently.
+    num_ctx: u32,
+}
+
+pub(crate) fn body(request: &Request, context_tokens: u32) -> Body<'_> {
+    Body {
+        model: &request.model,
+        messages: &request.messages,
+        stream: true,
+        options: Options {
+            num_predict: request.max_tokens,
+            temperature: request.temperature,
+            num_ctx: context_tokens,
         },
-    });
-    if let Some(schema) = &request.schema {
-        body["format"] = schema.value.clone();
+        format: request.schema.as_ref().map(|schema| &schema.value),
     }
-    body
 }
 
 #[derive(Deserialize)]

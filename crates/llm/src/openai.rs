@@ -2,31 +2,58 @@
 //!
 //! Servers differ in what they leave out, so nothing is demanded that is not needed.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    Error, Finish, Request, Usage,
+    Error, Finish, Message, Request, Usage,
     piece::{Piece, unreadable},
 };
 
 /// The body of `POST /v1/chat/completions`.
-pub(crate) fn body(request: &Request) -> Value {
-    let mut body = json!({
-        "model": request.model,
-        "messages": request.messages,
-        "stream": true,
-        "stream_options": { "include_usage": true },
-        "temperature": request.temperature,
-        "max_tokens": request.max_tokens,
-    });
-    if let Some(schema) = &request.schema {
-        body["response_format"] = json!({
-            "type": "json_schema",
-            "json_schema": { "name": schema.name, "schema": schema.value, "strict": true },
-        });
+#[derive(Serialize)]
+pub(crate) struct Body<'a> {
+    model: &'a str,
+    messages: &'a [Message],
+    stream: bool,
+    stream_options: StreamOptions,
+    temperature: f64,
+    max_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+#[derive(Serialize)]
+struct ResponseFormat<'a> {
+    r#type: &'static str,
+    json_schema: JsonSchema<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonSchema<'a> {
+    name: &'a str,
+    schema: &'a Value,
+    strict: bool,
+}
+
+pub(crate) fn body(request: &Request) -> Body<'_> {
+    Body {
+        model: &request.model,
+        messages: &request.messages,
+        stream: true,
+        stream_options: StreamOptions { include_usage: true },
+        temperature: request.temperature,
+        max_tokens: request.max_tokens,
+        response_format: request.schema.as_ref().map(|schema| ResponseFormat {
+            r#type: "json_schema",
+            json_schema: JsonSchema { name: &schema.name, schema: &schema.value, strict: true },
+        }),
     }
-    body
 }
 
 #[derive(Deserialize)]

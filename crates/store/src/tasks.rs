@@ -23,10 +23,12 @@ pub struct ClaimTerms {
     pub max_attempts: i32,
 }
 
-/// What a worker settles in one transaction.
+/// What a worker settles, and claims with it, in one transaction.
 #[derive(Clone, Debug)]
 pub struct SettleRequest {
     pub settlements: Vec<Settlement>,
+    /// Tasks to claim, with their runs: those of them that are queued once the settlements are applied.
+    pub claims: Vec<(RunId, TaskId)>,
     pub terms: ClaimTerms,
     /// Follow-ups of these roles are claimed at once, ...
     pub roles: Vec<Role>,
@@ -48,6 +50,8 @@ pub struct SettleReport {
     /// In the order of the request.
     pub results: Vec<Settled>,
     /// Follow-ups that this worker now holds the lease of.
+    pub follow_ups: Vec<ClaimedTask>,
+    /// Those of the tasks to claim that it now holds the lease of.
     pub claimed: Vec<ClaimedTask>,
     /// Messages of follow-ups for others.
     pub announce: Vec<OutboxMessage>,
@@ -136,7 +140,8 @@ operations! {
     write renew_leases(held: Vec<(TaskId, i64)>, terms: ClaimTerms) -> Vec<TaskId> = claim::renew;
 
     /// Ends attempts: tasks, history, transcripts, dead letters, dependents, follow-ups, runs and outbox in one
-    /// transaction. Each settlement stands for itself: one that is fenced does not hinder the others.
+    /// transaction. Each settlement stands for itself: one that is fenced does not hinder the others. What is claimed with
+    /// them is claimed as by [`Self::claim_tasks`] right after.
     write settle_tasks(request: SettleRequest) -> SettleReport = settle::settle;
 
     /// Tasks that were cancelled in the last `within`; a worker asks for them to stop what it runs of them.

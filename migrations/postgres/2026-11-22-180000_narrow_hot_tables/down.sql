@@ -1,3 +1,15 @@
+DO $$
+BEGIN
+    EXECUTE 'ALTER TABLE runs ALTER goal SET COMPRESSION default, ALTER source SET COMPRESSION default,
+                              ALTER metadata SET COMPRESSION default, ALTER outcome SET COMPRESSION default';
+    EXECUTE 'ALTER TABLE tasks ALTER description SET COMPRESSION default, ALTER payload SET COMPRESSION default,
+                               ALTER metadata SET COMPRESSION default, ALTER result SET COMPRESSION default,
+                               ALTER error_message SET COMPRESSION default';
+    EXECUTE 'ALTER TABLE events ALTER data SET COMPRESSION default';
+    EXECUTE 'ALTER TABLE turns ALTER content SET COMPRESSION default';
+EXCEPTION WHEN syntax_error THEN
+    NULL;
+END $$;
 ALTER TABLE runs RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_cost_delay);
 DROP INDEX tasks_queued;
 CREATE INDEX tasks_queued ON tasks (role, priority, queued_at) WHERE status = 'queued';

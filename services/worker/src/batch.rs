@@ -1,5 +1,6 @@
-//! Many settlements in one transaction. What finishes while a transaction is under way shares the next one, so that nothing
-//! waits for a batch to fill and batches grow by themselves under load.
+//! What the worker tells the store: what has finished, and what it wants next, in one transaction. What comes while a
+//! transaction is under way shares the next one, so that nothing waits for a batch to fill and batches grow by themselves under
+//! load.
 
 use std::{
     sync::Arc,
@@ -17,7 +18,9 @@ use tokio::{
 };
 
 use crate::{
-    Inner, attempt, metrics,
+    Inner, attempt,
+    claims::Wanted,
+    metrics,
     running::{Held, Stop},
     slots::Slot,
     trouble::{Trouble, chain},
@@ -33,7 +36,7 @@ pub(crate) struct Finished {
     pub(crate) elapsed: Duration,
 }
 
-/// Settles what comes, until the worker is over.
+/// Settles and claims what comes, until the worker is over.
 pub(crate) async fn settle_all(
     worker: Arc<Inner>,
     mut finished: mpsc::UnboundedReceiver<Finished>,
@@ -42,14 +45,25 @@ pub(crate) async fn settle_all(
     loop {
         // The transaction first: what comes while all are under way belongs to the next one.
         let Ok(transaction) = transactions.clone().acquire_owned().await else { return };
+        let most = worker.config.batch;
         let mut batch = Vec::new();
-        let received = finished.recv_many(&mut batch, worker.config.batch);
-        if worker.over.run_until_cancelled(received).await.is_none_or(|count| count == 0) {
+        let came = async {
+            tokio::select! {
+                count = finished.recv_many(&mut batch, most) => count > 0,
+                () = worker.claims.some() => true,
+            }
+        };
+        if worker.over.run_until_cancelled(came).await != Some(true) {
             return;
         }
-        let worker = worker.clone();
+        while batch.len() < most
+            && let Ok(more) = finished.try_recv()
+        {
+            batch.push(more);
+        }
+        let (wanted, worker) = (worker.claims.take(), worker.clone());
         tokio::spawn(async move {
-            settle(&worker, batch).await;
+            settle(&worker, batch, wanted).await;
             drop(transaction);
         });
     }
@@ -58,8 +72,9 @@ pub(crate) async fn settle_all(
 /// How often a single settlement is tried that the store refuses for a reason which does not look as if it passes.
 const REFUSALS: u32 = 5;
 
-/// Settles a batch, again and again while the store is away and the leases live.
-async fn settle(worker: &Arc<Inner>, mut batch: Vec<Finished>) {
+/// Settles a batch, again and again while the store is away and the leases live. What is wanted with it has one try: whoever
+/// wants it asks again.
+async fn settle(worker: &Arc<Inner>, mut batch: Vec<Finished>, mut wanted: Option<Wanted>) {
     let mut trouble = Trouble::with("settle what has finished");
     let mut refusals = 0;
     loop {
@@ -70,33 +85,37 @@ async fn settle(worker: &Arc<Inner>, mut batch: Vec<Finished>) {
             }
             Some(_) | None => true,
         });
-        if batch.is_empty() {
+        if batch.is_empty() && wanted.is_none() {
             return;
         }
-        match settle_once(worker, &batch).await {
-            Ok(settled) => {
+        let asked = Instant::now();
+        let error = match transact(worker, &batch, wanted.as_ref()).await {
+            Ok(done) => {
                 trouble.over();
-                return settled.follow(worker, batch);
+                return done.follow(worker, batch, wanted, asked);
             }
-            Err(error) if !error.is_transient() && batch.len() > 1 => {
-                tracing::warn!(
-                    tasks.count = batch.len(),
-                    "A batch is refused and taken apart: {}",
-                    chain(&error)
-                );
-                for finished in batch {
-                    Box::pin(settle(worker, vec![finished])).await;
-                }
-                return;
+            Err(error) => error,
+        };
+        if let Some(wanted) = wanted.take() {
+            // Which of both the store did not like, the next try shows.
+            wanted.failed(error);
+        } else if !error.is_transient() && batch.len() > 1 {
+            tracing::warn!(
+                tasks.count = batch.len(),
+                "A batch is refused and taken apart: {}",
+                chain(&error)
+            );
+            for finished in batch {
+                Box::pin(settle(worker, vec![finished], None)).await;
             }
-            Err(error) => {
-                refusals += u32::from(!error.is_transient());
-                if refusals == REFUSALS {
-                    refusals = 0;
-                    batch = batch.into_iter().filter_map(|it| without_result(it, &error)).collect();
-                }
-                time::sleep(trouble.failed(&error)).await;
+            return;
+        } else {
+            refusals += u32::from(!error.is_transient());
+            if refusals == REFUSALS {
+                refusals = 0;
+                batch = batch.into_iter().filter_map(|it| without_result(it, &error)).collect();
             }
+            time::sleep(trouble.failed(&error)).await;
         }
     }
 }
@@ -123,35 +142,57 @@ fn without_result(mut finished: Finished, error: &store::Error) -> Option<Finish
 /// A transaction that went through.
 struct Done {
     report: SettleReport,
-    /// Free slots that were set aside beside those of the batch.
+    /// Free slots that were set aside for follow-ups, beside those of the batch.
     spare: Vec<Slot>,
-    /// When it was sent.
-    asked: Instant,
 }
 
-async fn settle_once(worker: &Arc<Inner>, batch: &[Finished]) -> store::Result<Done> {
+async fn transact(
+    worker: &Arc<Inner>,
+    batch: &[Finished],
+    wanted: Option<&Wanted>,
+) -> store::Result<Done> {
+    let claims = wanted.map(|it| it.tasks.clone()).unwrap_or_default();
+    if wanted.is_some() {
+        faults::point!("worker.claim.before");
+    }
+    if batch.is_empty() {
+        let ids = claims.into_iter().map(|(_, task)| task).collect();
+        let claimed = worker.store.claim_tasks(ids, worker.terms()).await?;
+        return Ok(Done {
+            report: SettleReport { claimed, ..SettleReport::default() },
+            spare: Vec::new(),
+        });
+    }
     let draining = worker.draining.is_cancelled();
     // The slots of the batch come free; some more, for one task may have many followers, but not all, for messages wait too.
     let most = if draining { 0 } else { batch.len().min(worker.slots.free() / 2) };
     let spare = worker.slots.take_free(most);
     let request = SettleRequest {
         settlements: batch.iter().map(|it| it.settlement.clone()).collect(),
+        claims,
         terms: worker.terms(),
         roles: worker.config.roles.clone(),
         free_slots: if draining { 0 } else { batch.len() + spare.len() },
     };
-    let asked = Instant::now();
     faults::point!("worker.settle.before");
     let report = worker.store.settle_tasks(request).await?;
     faults::point!("worker.settle.after");
-    Ok(Done { report, spare, asked })
+    Ok(Done { report, spare })
 }
 
 impl Done {
-    /// Starts and announces what follows.
-    fn follow(self, worker: &Arc<Inner>, mut batch: Vec<Finished>) {
-        let Self { report: SettleReport { results, claimed, announce }, spare: mut slots, asked } =
-            self;
+    /// Starts what was claimed, and announces what follows. The transaction was sent at `asked`.
+    fn follow(
+        self,
+        worker: &Arc<Inner>,
+        mut batch: Vec<Finished>,
+        wanted: Option<Wanted>,
+        asked: Instant,
+    ) {
+        let Self {
+            report: SettleReport { results, follow_ups, claimed, announce },
+            spare: mut slots,
+        } = self;
         for (finished, settled) in batch.iter_mut().zip(results) {
             say_settled(finished, settled);
             match settled {
@@ -160,8 +201,8 @@ impl Done {
             }
             slots.extend(finished.held.take_slot());
         }
-        metrics::dispatched(&claimed, &announce);
-        for task in claimed {
+        metrics::dispatched(&follow_ups, &announce);
+        for task in follow_ups {
             metrics::started(&task);
             match slots.pop() {
                 Some(slot) => attempt::start(worker, task, slot, asked),
@@ -172,6 +213,14 @@ impl Done {
             }
         }
         worker.announcer.announce(announce);
+        if let Some(mut wanted) = wanted {
+            metrics::claimed(asked.elapsed(), &claimed);
+            faults::point!("worker.claim.before_start");
+            for (task, slot) in claimed.into_iter().zip(std::mem::take(&mut wanted.slots)) {
+                attempt::start(worker, task, slot, asked);
+            }
+            wanted.done();
+        }
         // Only now: a worker that drains is over once nothing is held.
         drop(batch);
     }

@@ -3,17 +3,16 @@
 //! A message is only a nudge. What its task is by now, the claim finds out: queued, then it runs here; anything else, then the
 //! message is as good as dealt with.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use domain::ids::TaskId;
+use domain::{
+    ids::{RunId, TaskId},
+    message::Message,
+};
 use queue::{Delivery, Disposition, Subscription};
 use tokio::time;
 
-use crate::{Inner, attempt, metrics, slots::Slot, trouble::Trouble};
+use crate::{Inner, claims::NotClaimed, slots::Slot, trouble::Trouble};
 
 /// How long received messages may wait for a slot before another worker shall have them. They had room when they were asked
 /// for, so this is rare.
@@ -59,35 +58,29 @@ enum Claim {
     GivenUp,
 }
 
-/// Claims the tasks of a batch and starts those that it got. Tries again until the store answers, and never leaves a claim
-/// half-way: a task that is claimed and not started would be nobody's until its lease ends.
+/// Has the tasks of a batch claimed and those started that are to be had. Tries again until the store answers.
 async fn claim(
     worker: &Arc<Inner>,
     batch: &[Delivery],
-    slots: Vec<Slot>,
+    mut slots: Vec<Slot>,
     trouble: &mut Trouble,
 ) -> Claim {
     // A message that came twice is one task.
-    let ids: BTreeSet<TaskId> =
-        batch.iter().filter_map(|it| it.body.as_ref().ok()).map(|it| it.task_id).collect();
-    if ids.is_empty() {
+    let tasks: BTreeSet<(RunId, TaskId)> =
+        batch.iter().filter_map(|it| it.body.as_ref().ok()).map(Message::place).collect();
+    if tasks.is_empty() {
         return Claim::Done;
     }
-    let ids: Vec<TaskId> = ids.into_iter().collect();
+    let tasks: Vec<_> = tasks.into_iter().collect();
     loop {
-        let asked = Instant::now();
-        faults::point!("worker.claim.before");
-        match worker.store.claim_tasks(ids.clone(), worker.terms()).await {
-            Ok(claimed) => {
+        match worker.claims.claim(tasks.clone(), slots, &worker.draining).await {
+            Ok(()) => {
                 trouble.over();
-                metrics::claimed(asked.elapsed(), &claimed);
-                faults::point!("worker.claim.before_start");
-                for (task, slot) in claimed.into_iter().zip(slots) {
-                    attempt::start(worker, task, slot, asked);
-                }
                 return Claim::Done;
             }
-            Err(error) => {
+            Err(NotClaimed::Withdrawn) => return Claim::GivenUp,
+            Err(NotClaimed::Failed(error, back)) => {
+                slots = back;
                 let wait = time::sleep(trouble.failed(&error));
                 if worker.draining.run_until_cancelled(wait).await.is_none() {
                     return Claim::GivenUp;

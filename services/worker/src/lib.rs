@@ -10,13 +10,14 @@
 //! - A [slot](slots) is taken before a task is, so that no more run than the settings allow.
 //! - What runs is a row of [`running`], with its lease and with the means to stop it.
 //! - An [attempt] ends as a settlement, whatever its [step](steps) does; [batches](batch) of them are one transaction, which
-//!   also claims what follows.
+//!   also claims what follows, and what the consumer wants next.
 //! - No connection of the store is held while an agent works. The fence of each claim makes a late result harmless.
 
 mod config;
 mod drain;
 mod health;
 
+mod claims;
 mod consume;
 mod poll;
 
@@ -52,6 +53,7 @@ pub use drain::Shutdown;
 pub use health::Health;
 
 use batch::Finished;
+use claims::Claims;
 use running::Running;
 use slots::Slots;
 
@@ -73,6 +75,8 @@ pub(crate) struct Inner {
     workspaces: Arc<Workspaces>,
     announcer: Announcer,
     slots: Slots,
+    /// What the consumer wants next.
+    claims: Claims,
     running: Arc<Running>,
     finished: mpsc::UnboundedSender<Finished>,
     /// Nothing new is taken.
@@ -124,6 +128,7 @@ impl Worker {
         let inner = Inner {
             id: WorkerId::new(),
             slots: Slots::new(config.concurrency),
+            claims: Claims::default(),
             running: Arc::new(Running::new(config.lease)),
             finished: sender,
             draining: CancellationToken::new(),

@@ -33,14 +33,14 @@ impl Client {
         on_token: OnToken<'_>,
     ) -> Result<Reply, Error> {
         let limits = self.settings.limits;
-        let body = match self.settings.format {
-            WireFormat::Ollama => ollama::body(request, self.settings.context_tokens),
-            WireFormat::OpenAi => openai::body(request),
+        let post = self.http.post(self.settings.endpoint.chat(self.settings.format));
+        let post = match self.settings.format {
+            WireFormat::Ollama => post.json(&ollama::body(request, self.settings.context_tokens)),
+            WireFormat::OpenAi => post.json(&openai::body(request)),
         };
-        let url = self.settings.endpoint.chat(self.settings.format);
         let late = |phase, after| move |_elapsed| Error::Timeout { phase, after };
         let first_byte_by = Instant::now() + limits.first_byte;
-        let mut response = timeout_at(first_byte_by, self.send(self.http.post(url).json(&body)))
+        let mut response = timeout_at(first_byte_by, self.send(post))
             .await
             .map_err(late(Phase::FirstByte, limits.first_byte))??;
 

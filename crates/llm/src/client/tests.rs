@@ -37,7 +37,7 @@ fn settings(url: &str, format: WireFormat) -> ClientSettings {
 fn request() -> Request {
     Request {
         model: "small".to_owned(),
-        messages: vec![Message { role: MessageRole::User, content: "Hé".to_owned() }],
+        messages: vec![Message { role: MessageRole::User, content: "Hé".into() }],
         temperature: 0.2,
         max_tokens: 800,
         schema: Some(Schema { name: "plan".to_owned(), value: json!({"type": "object"}) }),

@@ -41,7 +41,10 @@ pub(crate) async fn claim(
     let ids = keys(&ids);
     // Locked, though few of them change: their history is written in the order in which it can be read.
     let (runs, now) = lookup::lock_runs_of_queued(conn, &ids).await?;
-    take_and_start(conn, ids, terms, runs, now).await
+    let mut journal = Journal::new(now);
+    let claimed = take_and_start(conn, ids, terms, runs, &mut journal).await?;
+    journal.write(conn).await?;
+    Ok(claimed)
 }
 
 pub(crate) async fn claim_next(
@@ -66,22 +69,24 @@ pub(crate) async fn claim_next(
     let (ids, places): (Vec<Key>, Vec<RunId>) =
         candidates.into_iter().map(|(task, run)| (task, RunId::from(run))).unzip();
     let (runs, now) = lookup::lock_runs_now(conn, places).await?;
-    take_and_start(conn, ids, terms, runs, now).await
+    let mut journal = Journal::new(now);
+    let claimed = take_and_start(conn, ids, terms, runs, &mut journal).await?;
+    journal.write(conn).await?;
+    Ok(claimed)
 }
 
-async fn take_and_start(
+/// Takes the lease of those of these tasks that are queued, and starts their runs, which the caller has locked.
+pub(crate) async fn take_and_start(
     conn: &mut Conn,
     ids: Vec<Key>,
     terms: ClaimTerms,
     mut runs: Runs,
-    now: DateTime<Utc>,
+    journal: &mut Journal,
 ) -> Result<Vec<ClaimedTask>> {
     runs.retain(|_, run| is_understood(run));
-    let mut journal = Journal::new(now);
-    let claimed = take(conn, ids, &[TaskStatus::Queued], terms, &runs, &mut journal).await?;
+    let claimed = take(conn, ids, &[TaskStatus::Queued], terms, &runs, journal).await?;
     let begun = claimed.iter().map(|task| task.run_id).collect();
-    start_runs(conn, begun, &mut runs, &mut journal).await?;
-    journal.write(conn).await?;
+    start_runs(conn, begun, &mut runs, journal).await?;
     Ok(claimed)
 }
 

@@ -86,7 +86,8 @@ pub(crate) async fn queue_and_announce(
 }
 
 pub(crate) async fn settle(conn: &mut Conn, request: SettleRequest) -> Result<SettleReport> {
-    let places = request.settlements.iter().map(|settlement| settlement.run_id).collect();
+    let settled = request.settlements.iter().map(|settlement| settlement.run_id);
+    let places = settled.chain(request.claims.iter().map(|(run, _)| *run)).collect();
     let (mut runs, now) = lookup::lock_runs_now(conn, places).await?;
     let mut journal = Journal::new(now);
     let holder = Holder::Worker(request.terms.worker);
@@ -102,15 +103,17 @@ pub(crate) async fn settle(conn: &mut Conn, request: SettleRequest) -> Result<Se
         journal.task(ready.message.place(), EventKind::TaskQueued, 0, json!({}));
     }
     let ids = mine.into_iter().map(|ready| ready.message.task_id.into()).collect();
-    let claimed = claim::take(conn, ids, &READY, request.terms, &runs, &mut journal).await?;
+    let follow_ups = claim::take(conn, ids, &READY, request.terms, &runs, &mut journal).await?;
     let announce = queue_and_announce(conn, others, &mut journal).await?;
+    let ids = request.claims.into_iter().map(|(_, task)| task.into()).collect();
+    let claimed = claim::take_and_start(conn, ids, request.terms, runs, &mut journal).await?;
     journal.write(conn).await?;
     let results = ended
         .applied
         .into_iter()
         .map(|applied| if applied { Settled::Applied } else { Settled::Fenced })
         .collect();
-    Ok(SettleReport { results, claimed, announce })
+    Ok(SettleReport { results, follow_ups, claimed, announce })
 }
 
 /// Applies settlements to tasks whose runs the caller has locked.

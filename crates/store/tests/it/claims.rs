@@ -165,15 +165,16 @@ on_both_stores!(a_follow_up_is_claimed_where_a_slot_is_free, |test: TestStore| a
         done.settle(outcome, domain::settlement::Spent::default(), &scene::POLICY, 0.0);
     let request = SettleRequest {
         settlements: vec![settlement],
+        claims: Vec::new(),
         terms,
         roles: Role::ALL.to_vec(),
         free_slots: 2,
     };
     let report = store.settle_tasks(request).await.unwrap();
-    assert_eq!((report.claimed.len(), report.announce.len()), (2, 1));
-    assert_eq!(report.claimed[0].run.head_commit.as_deref(), Some("c0ffee"));
+    assert_eq!((report.follow_ups.len(), report.announce.len()), (2, 1));
+    assert_eq!(report.follow_ups[0].run.head_commit.as_deref(), Some("c0ffee"));
     assert_eq!(scene::run_status(store, run).await, RunStatus::Running);
-    settle(store, terms, report.claimed.into_iter().map(completed).collect()).await;
+    settle(store, terms, report.follow_ups.into_iter().map(completed).collect()).await;
     assert_eq!(scene::work_off(store).await.len(), 1);
     assert_eq!(scene::run_status(store, run).await, RunStatus::Completed);
 });

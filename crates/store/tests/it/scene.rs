@@ -91,7 +91,8 @@ pub(crate) async fn settle(
     terms: ClaimTerms,
     settlements: Vec<Settlement>,
 ) -> SettleReport {
-    let request = SettleRequest { settlements, terms, roles: Vec::new(), free_slots: 0 };
+    let request =
+        SettleRequest { settlements, claims: Vec::new(), terms, roles: Vec::new(), free_slots: 0 };
     store.settle_tasks(request).await.unwrap()
 }
 

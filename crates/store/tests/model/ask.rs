@@ -27,13 +27,15 @@ pub(crate) async fn ask(store: &Store, request: &Request) -> Result<(Answer, Vec
         Request::ClaimNext(roles, limit, terms) => {
             return Ok(claimed(store.claim_next_tasks(roles, limit, terms).await?));
         }
-        Request::Settle(settlements, terms, free_slots) => {
+        Request::Settle(settlements, claims, terms, free_slots) => {
             let roles = domain::role::Role::ALL.to_vec();
-            let report =
-                store.settle_tasks(SettleRequest { settlements, terms, roles, free_slots }).await?;
+            let request = SettleRequest { settlements, claims, terms, roles, free_slots };
+            let report = store.settle_tasks(request).await?;
+            let (follow_ups, mut tasks) = claimed(report.follow_ups);
+            let (claims, more) = claimed(report.claimed);
+            tasks.extend(more);
             let results = settled(&report.results);
-            let (claims, tasks) = claimed(report.claimed);
-            let said = format!("{results}, {}", claims.said);
+            let said = format!("{results}, {}; {}", follow_ups.said, claims.said);
             return Ok((Answer::new(said, messages(&report.announce)), tasks));
         }
         Request::Create(creation) => {

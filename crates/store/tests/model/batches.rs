@@ -141,7 +141,7 @@ fn batched(requests: &[(Request, u8)]) -> Vec<Vec<usize>> {
             format!("create {batch}")
         } else if let Request::Claim(_, terms) = request {
             format!("claim {batch} {}", terms.worker)
-        } else if let Request::Settle(_, terms, _) = request {
+        } else if let Request::Settle(_, _, terms, _) = request {
             format!("settle {batch} {}", terms.worker)
         } else {
             format!("alone {index}")
@@ -161,15 +161,17 @@ async fn send(store: &Store, requests: &[(Request, u8)], batch: &[usize]) -> sto
         (answers.into_iter().map(|answer| created(answer).said).collect(), Vec::new())
     } else if let Request::Claim(_, terms) = first {
         claim(store, all.flat_map(Request::to_claim).collect(), *terms).await?
-    } else if let Request::Settle(_, terms, _) = first {
+    } else if let Request::Settle(_, _, terms, _) = first {
         let request = SettleRequest {
             settlements: all.flat_map(Request::to_settle).cloned().collect(),
+            claims: Vec::new(),
             terms: *terms,
             roles: Vec::new(),
             free_slots: 0,
         };
         let report = store.settle_tasks(request).await?;
-        let said = report.results.iter().map(|it| format!("{}, claimed ", settled(&[*it])));
+        let said =
+            report.results.iter().map(|it| format!("{}, claimed ; claimed ", settled(&[*it])));
         (said.collect(), Vec::new())
     } else {
         let (answer, claimed) = ask(store, first).await?;

@@ -101,8 +101,10 @@ impl Model {
                 self.claim_next(roles, *limit, *terms, seen)?
             }
             Request::Renew(held, terms) => self.renew(held, *terms),
-            Request::Settle(settlements, terms, slots) => {
-                self.settle(settlements, *terms, *slots, seen)?
+            Request::Settle(settlements, claims, terms, slots) => {
+                let settled = self.settle(settlements, *terms, *slots, seen)?;
+                let ids: Vec<TaskId> = claims.iter().map(|(_, task)| *task).collect();
+                format!("{settled}; {}", self.claim(&ids, *terms))
             }
             Request::Promote(limit) => self.promote(*limit, seen)?,
             Request::Rescue(limit) => self.rescue(*limit, seen)?,

@@ -11,7 +11,7 @@ pub(crate) enum Step {
     Claim { tasks: Vec<u8>, by: Lease },
     ClaimNext { role: Option<u8>, limit: u8, by: Lease },
     Renew { held: Vec<u8>, by: Lease },
-    Settle { ends: Vec<(Held, End)>, by: Option<u8>, free_slots: u8 },
+    Settle { ends: Vec<(Held, End)>, claims: Vec<u8>, by: Option<u8>, free_slots: u8 },
     Promote { limit: u8 },
     Rescue { limit: u8 },
     TimeOut { no_longer: bool },
@@ -144,7 +144,7 @@ pub(crate) fn crowds() -> BoxedStrategy<(Vec<Step>, Vec<Crowd>)> {
         2 => small().prop_map(Asked::Again),
         2 => small().prop_map(Asked::Behind),
         6 => small().prop_map(|task| Asked::Step(Step::Claim { tasks: vec![task], by: ALIKE })),
-        9 => (held(), end()).prop_map(|it| Asked::Step(Step::Settle { ends: vec![it], by: None, free_slots: 0 })),
+        9 => (held(), end()).prop_map(|it| Asked::Step(Step::Settle { ends: vec![it], claims: Vec::new(), by: None, free_slots: 0 })),
         4 => on_task_or_run().prop_map(Asked::Step),
     ];
     (openings(), vec(vec((one, 0..2_u8), 2..=5), 1..4)).boxed()
@@ -179,8 +179,13 @@ fn step() -> BoxedStrategy<Step> {
         8 => (option::weighted(0.3, small()), 1..4_u8, lease())
             .prop_map(|(role, limit, by)| Step::ClaimNext { role, limit, by }),
         3 => (vec(small(), 1..3), lease()).prop_map(|(held, by)| Step::Renew { held, by }),
-        24 => (vec((held(), end()), 1..4), option::weighted(0.05, small()), prop_oneof![3 => Just(0_u8), 1 => 1..4_u8])
-            .prop_map(|(ends, by, free_slots)| Step::Settle { ends, by, free_slots }),
+        24 => (
+            vec((held(), end()), 1..4),
+            prop_oneof![2 => Just(Vec::new()), 1 => vec(small(), 1..4)],
+            option::weighted(0.05, small()),
+            prop_oneof![3 => Just(0_u8), 1 => 1..4_u8],
+        )
+            .prop_map(|(ends, claims, by, free_slots)| Step::Settle { ends, claims, by, free_slots }),
         6 => limit().prop_map(|limit| Step::Promote { limit }),
         7 => limit().prop_map(|limit| Step::Rescue { limit }),
         2 => any::<bool>().prop_map(|no_longer| Step::TimeOut { no_longer }),

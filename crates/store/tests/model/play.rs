@@ -77,7 +77,7 @@ impl<'a> Play<'a> {
         let expected = self.model.apply(request, &seen)?;
         if let Request::Claim(_, terms)
         | Request::ClaimNext(_, _, terms)
-        | Request::Settle(_, terms, _) = request
+        | Request::Settle(_, _, terms, _) = request
         {
             self.claims.extend(claimed.into_iter().map(|task| (task, *terms)));
         }
@@ -137,7 +137,10 @@ impl<'a> Play<'a> {
                 let held: BTreeSet<_> = held.map(|(task, _)| (task.id, task.fence)).collect();
                 Request::Renew(held.into_iter().collect(), self.terms(*by))
             }
-            Step::Settle { ends, by, free_slots } => self.settle(ends, *by, *free_slots)?,
+            Step::Settle { ends, claims, by, free_slots } => {
+                let claims = self.some_tasks(claims).unwrap_or_default();
+                self.settle(ends, claims, *by, *free_slots)?
+            }
             Step::Promote { limit } => Request::Promote(u32::from(*limit)),
             Step::Rescue { limit } => Request::Rescue(u32::from(*limit)),
             Step::TimeOut { no_longer } => Request::TimeOut(no_longer.then_some(Duration::ZERO)),
@@ -264,7 +267,13 @@ impl<'a> Play<'a> {
     }
 
     /// A worker settles several of its own; `by` may be another that never had them.
-    fn settle(&self, ends: &[(Held, End)], by: Option<u8>, free_slots: u8) -> Option<Request> {
+    fn settle(
+        &self,
+        ends: &[(Held, End)],
+        claims: Vec<TaskId>,
+        by: Option<u8>,
+        free_slots: u8,
+    ) -> Option<Request> {
         let mut ended = BTreeSet::new();
         let mut settlements = Vec::new();
         let mut first = None;
@@ -288,7 +297,10 @@ impl<'a> Play<'a> {
         if let Some(other) = by {
             terms.worker = self.workers[usize::from(other) % 2];
         }
-        Some(Request::Settle(settlements, terms, usize::from(free_slots)))
+        // As a worker does, which has the run of each from its message.
+        let run = |id: TaskId| self.model.tasks.get(&id).map(|task| (task.run, id));
+        let claims = claims.into_iter().filter_map(run).collect();
+        Some(Request::Settle(settlements, claims, terms, usize::from(free_slots)))
     }
 
     fn outcome(&self, task: &ClaimedTask, end: &End) -> Outcome {

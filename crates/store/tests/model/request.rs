@@ -19,8 +19,8 @@ pub(crate) enum Request {
     Claim(Vec<TaskId>, ClaimTerms),
     ClaimNext(Vec<Role>, u32, ClaimTerms),
     Renew(Vec<(TaskId, i64)>, ClaimTerms),
-    /// With how many free slots the worker has for what follows.
-    Settle(Vec<Settlement>, ClaimTerms, usize),
+    /// With what is claimed at once, and how many free slots the worker has for what follows.
+    Settle(Vec<Settlement>, Vec<(RunId, TaskId)>, ClaimTerms, usize),
     Promote(u32),
     Rescue(u32),
     TimeOut(Option<Duration>),

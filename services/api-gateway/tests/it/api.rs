@@ -225,6 +225,7 @@ impl Api {
         let settlement = claimed.settle(outcome, spent, &policy, 0.5);
         let request = SettleRequest {
             settlements: vec![settlement],
+            claims: Vec::new(),
             terms: terms(),
             roles: Vec::new(),
             free_slots: 0,

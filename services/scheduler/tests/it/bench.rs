@@ -129,6 +129,7 @@ pub(crate) async fn settle(store: &Store, task: ClaimedTask, outcome: Outcome) {
     let settlement = task.settle(outcome, Spent::default(), &policy, 0.0);
     let request = SettleRequest {
         settlements: vec![settlement],
+        claims: Vec::new(),
         terms: terms(Duration::from_secs(60)),
         roles: Vec::new(),
         free_slots: 0,

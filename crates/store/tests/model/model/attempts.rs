@@ -115,7 +115,8 @@ impl Model {
         ready.retain(|id| self.task(*id).status == TaskStatus::Queued);
         let results: Vec<_> =
             applied.into_iter().map(|it| if it { "applied" } else { "fenced" }).collect();
-        let taken: Vec<TaskId> = tasks_in(&seen.said);
+        let follow_ups = seen.said.split(';').next().unwrap_or_default();
+        let taken: Vec<TaskId> = tasks_in(follow_ups);
         if taken.len() != ready.len().min(free_slots) || !taken.iter().all(|id| ready.contains(id))
         {
             return Err(format!("of {ready:?} it took {taken:?}, with {free_slots} free slots"));
