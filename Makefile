@@ -89,6 +89,12 @@ bench: ## Measure speed and cost on this machine, about ten minutes; figures in 
 	cargo build --release --workspace --bins --locked
 	"$${CARGO_TARGET_DIR:-target}/release/bench" --no-build $(BENCH)
 
+.PHONY: soak
+soak: ## Half an hour at 60 % of the load that the machine can bear; figures in target/bench/soak.json.
+	@scripts/ensure-services.sh >/dev/null
+	cargo build --release --workspace --bins --locked
+	"$${CARGO_TARGET_DIR:-target}/release/bench" --no-build --only soak --out target/bench/soak.json $(SOAK)
+
 .PHONY: crash
 crash: ## Crash every service at every fault point (docs/fault-points.md), once each.
 	@scripts/build-faulty.sh && eval "$$(scripts/ensure-services.sh)" && $(NEXTEST) --workspace --features e2e/faulty -E 'binary(crash_points)'

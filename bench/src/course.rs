@@ -1,6 +1,6 @@
 //! The whole course of it: start, warm up, measure after measure, print, write down.
 
-use std::{fs, path::PathBuf, process::Command, time::Instant};
+use std::{path::PathBuf, process::Command, time::Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::{Map, Value, json};
@@ -14,13 +14,10 @@ use crate::{
     options::{Measure, Options},
     output::{print, say},
     site::Site,
+    summary::Summary,
     truth,
     yardstick::Yardstick,
 };
-
-/// The members of the summary: always these, null where it was not measured.
-const MEMBERS: [&str; 9] =
-    ["single", "batch", "steady", "chain", "inflight", "webhooks", "million", "idle", "yardstick"];
 
 /// Does what was asked for.
 ///
@@ -33,7 +30,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let site = Site::start(options.choices(binaries)).await?;
     let yardstick = Yardstick::new(&site.postgres, &site.database).await?;
     let bench = Bench { site, sizes: options.sizes() };
-    let mut course = Course { bench, yardstick, options, members: Map::new() };
+    let summary = Summary::new(options.out.clone());
+    let mut course = Course { bench, yardstick, options, summary };
     course.all().await?;
     print("yardstick", &course.yardstick())?;
     say(&format!("written to {}", course.options.out.display()));
@@ -45,7 +43,7 @@ struct Course {
     bench: Bench,
     yardstick: Yardstick,
     options: Options,
-    members: Map<String, Value>,
+    summary: Summary,
 }
 
 impl Course {
@@ -66,24 +64,16 @@ impl Course {
             let value = self.million().await?;
             self.keep("million", value)?;
         }
+        if self.options.wants(Measure::Soak) {
+            self.soak().await?;
+        }
         Ok(())
     }
 
-    /// Shows a measure and writes down what there is so far: a run that is broken off leaves what it has measured.
+    /// Shows a measure and writes down what there is so far.
     fn keep(&mut self, name: &str, value: Value) -> anyhow::Result<()> {
         print(name, &value)?;
-        self.members.insert(name.to_owned(), value);
-        self.members.insert("yardstick".to_owned(), self.yardstick());
-        let mut all = self.members.clone();
-        for name in MEMBERS {
-            all.entry(name).or_insert(Value::Null);
-        }
-        let out = &self.options.out;
-        if let Some(folder) = out.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
-        }
-        let text = serde_json::to_string_pretty(&Value::Object(all))?;
-        fs::write(out, text + "\n").with_context(|| format!("write {}", out.display()))
+        self.summary.keep(name, value, self.yardstick())
     }
 
     /// Every look at the machine so far, and what stayed the same in all measures.
@@ -102,14 +92,20 @@ impl Course {
         })
     }
 
-    /// One measure on the store as it is, with a look at the machine just before it.
-    async fn take(&mut self, measure: Measure, shown: &str) -> anyhow::Result<Value> {
+    /// What comes before a measure: warm services, a look at the machine, which it gives, and a store without anything to do.
+    async fn prepare(&mut self, shown: &str) -> anyhow::Result<f64> {
         say(&format!("{shown}: warming up"));
         warm_up(&self.bench, self.options.warm_up).await?;
         let database = &self.bench.site.database;
         let tps = self.yardstick.look(database, shown).await?;
         truth::settle(database).await?;
         say(&format!("{shown}: measuring (yardstick {tps:.0}/s)"));
+        Ok(tps)
+    }
+
+    /// One measure on the store as it is.
+    async fn take(&mut self, measure: Measure, shown: &str) -> anyhow::Result<Value> {
+        let tps = self.prepare(shown).await?;
         let bench = &mut self.bench;
         let measured = match measure {
             Measure::Single => measures::single::measure(bench).await,
@@ -119,11 +115,36 @@ impl Course {
             Measure::Webhooks => measures::webhooks::measure(bench).await,
             Measure::Inflight => measures::inflight::measure(bench).await,
             Measure::Idle => measures::idle::measure(bench).await,
-            Measure::Million => Ok(Value::Null),
+            // They are more than one value, and have functions of their own.
+            Measure::Million | Measure::Soak => Ok(Value::Null),
         };
         let mut value = measured.with_context(|| format!("measure {shown}"))?;
         value["yardstick"] = rounded(tps, 0);
         Ok(value)
+    }
+
+    /// The soak, which is written down as it goes on: so long a measure leaves what it has, too, when it is broken off.
+    async fn soak(&mut self) -> anyhow::Result<()> {
+        truth::empty(&self.bench.site.database).await?;
+        let tps = self.prepare("soak").await?;
+        let yardstick = self.yardstick();
+        let summary = &mut self.summary;
+        let mut keep = |mut value: Value| {
+            value["yardstick"] = rounded(tps, 0);
+            summary.keep("soak", value, yardstick.clone())
+        };
+        let soaked =
+            measures::soak::measure(&self.bench, &mut keep).await.context("measure soak")?;
+        keep(soaked.figures.clone())?;
+        let mut shown = soaked.figures;
+        if let Some(members) = shown.as_object_mut() {
+            // Thousands of lines; they are in the file.
+            members.remove("series");
+        }
+        print("soak", &shown)?;
+        let not_flat = soaked.not_flat;
+        ensure!(not_flat.is_empty(), "it grows while the load is even: {}", not_flat.join(", "));
+        Ok(())
     }
 
     /// Those that were taken, again; all of them, if none was.
@@ -150,8 +171,9 @@ impl Course {
         let mut full = Map::new();
         let idle = self.take(Measure::Idle, "million.idle").await?;
         for measure in Measure::ON_ANY_STORE {
-            let taken = self.members.contains_key(measure.name());
-            let none = !Measure::ON_ANY_STORE.iter().any(|it| self.members.contains_key(it.name()));
+            let members = self.summary.members();
+            let taken = members.contains_key(measure.name());
+            let none = !Measure::ON_ANY_STORE.iter().any(|it| members.contains_key(it.name()));
             if taken || none {
                 let value = self.take(measure, &format!("million.{}", measure.name())).await?;
                 full.insert(measure.name().to_owned(), value);
@@ -160,7 +182,7 @@ impl Course {
         let mut value = json!({
             "finished_tasks": count,
             "database_bytes": bytes,
-            "times_worse": million::times_worse(&self.members, &full),
+            "times_worse": million::times_worse(self.summary.members(), &full),
             "idle_cpu_ms_per_s": idle["cpu_ms_per_s"],
         });
         for (name, it) in full {

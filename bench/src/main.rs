@@ -20,6 +20,7 @@ mod processes;
 mod site;
 mod sizes;
 mod statements;
+mod summary;
 mod truth;
 mod yardstick;
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     time::Duration,
 };
 
@@ -115,20 +115,41 @@ pub(crate) fn rss_mib(roots: &Roots) -> BTreeMap<String, f64> {
 }
 
 fn pss(pid: u32) -> f64 {
-    kib_in(&format!("/proc/{pid}/smaps_rollup"), "Pss:") / 1024.0
+    number_in(&format!("/proc/{pid}/smaps_rollup"), "Pss:") / 1024.0
 }
 
 /// Resident memory of one process in MiB; 0 if it is gone.
 pub(crate) fn rss(pid: u32) -> f64 {
-    kib_in(&format!("/proc/{pid}/status"), "VmRSS:") / 1024.0
+    number_in(&format!("/proc/{pid}/status"), "VmRSS:") / 1024.0
 }
 
 /// The largest resident memory that a process has had, in MiB.
 pub(crate) fn peak_rss(pid: u32) -> f64 {
-    kib_in(&format!("/proc/{pid}/status"), "VmHWM:") / 1024.0
+    number_in(&format!("/proc/{pid}/status"), "VmHWM:") / 1024.0
 }
 
-fn kib_in(path: &str, name: &str) -> f64 {
+/// Memory in MiB that processes have for themselves, without files and what PostgreSQL's share: its buffers fill by and by, up
+/// to a size that is set.
+pub(crate) fn private_mib(pids: &[u32]) -> f64 {
+    let of = |pid| number_in(&format!("/proc/{pid}/status"), "RssAnon:") / 1024.0;
+    pids.iter().map(of).sum()
+}
+
+/// Threads of a process; 0 if it is gone.
+pub(crate) fn threads(pid: u32) -> f64 {
+    number_in(&format!("/proc/{pid}/status"), "Threads:")
+}
+
+/// Open descriptors of a process.
+///
+/// # Errors
+/// If it is gone.
+pub(crate) fn descriptors(pid: u32) -> io::Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+/// The number behind a name; 0 where the file or the name is not there. Where it has a unit, that is kB.
+fn number_in(path: &str, name: &str) -> f64 {
     let text = fs::read_to_string(path).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|it| it.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0.0)
@@ -210,5 +231,18 @@ mod tests {
         assert!(used.total() >= Duration::from_millis(30), "{used:?}");
         assert!(rss_mib(&roots)["this"] > 0.5);
         assert!(peak_rss(std::process::id()) >= 0.5);
+    }
+
+    #[test]
+    fn this_process_has_descriptors_threads_and_memory_of_its_own() {
+        let pid = std::process::id();
+        let before = descriptors(pid).unwrap();
+        let more: Vec<_> = (0..32).map(|_| fs::File::open("/proc/self/stat").unwrap()).collect();
+        // Other tests run beside this one, and open and close files too.
+        assert!(descriptors(pid).unwrap() >= before + more.len() / 2);
+        assert!(threads(pid) >= 1.0);
+        assert!(private_mib(&[pid]) > 0.1);
+        // No process has it: ids end at four million.
+        assert!(descriptors(u32::MAX).is_err());
     }
 }

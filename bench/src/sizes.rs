@@ -1,5 +1,7 @@
 //! How much of each is done.
 
+use std::time::Duration;
+
 /// Sizes of all measures.
 #[derive(Clone, Debug)]
 pub(crate) struct Sizes {
@@ -13,4 +15,8 @@ pub(crate) struct Sizes {
     pub(crate) batch: usize,
     /// Tasks that one worker holds at once while they wait for a model.
     pub(crate) in_flight: usize,
+    /// How long the load of a soak lasts, ...
+    pub(crate) soak: Duration,
+    /// ... and what part of the rate of `single` it is.
+    pub(crate) load: f64,
 }

@@ -20,6 +20,9 @@ const STUCK: Duration = Duration::from_secs(60);
 /// The tables that work fills, emptied between measures. What operators made (API keys, schedules) stays.
 const WORK: &str = "runs, tasks, dependencies, events, outbox, dead_letters, turns, approvals, deliveries, firings, idempotency";
 
+/// Runs that are not over.
+const LIVE: &str = "status IN ('queued', 'running', 'waiting', 'paused')";
+
 /// A database that looks as after a quiet night: no work, no statistics of earlier work, nothing to write back.
 ///
 /// # Errors
@@ -47,14 +50,21 @@ pub(crate) async fn now(database: &Client) -> anyhow::Result<SystemTime> {
     Ok(database.query_one("SELECT clock_timestamp()", &[]).await?.get(0))
 }
 
+/// How many runs are not over. They have an index of their own, so that it does not matter how many are.
+///
+/// # Errors
+/// If the database does not answer.
+pub(crate) async fn live_runs(database: &Client) -> anyhow::Result<f64> {
+    let counted = format!("SELECT count(*)::float8 FROM runs WHERE {LIVE}");
+    Ok(database.query_one(&counted, &[]).await?.get(0))
+}
+
 /// Waits until no run is live; gives the moment at which that was seen.
 ///
 /// # Errors
 /// If nothing moves any more.
 pub(crate) async fn until_done(database: &Client) -> anyhow::Result<Instant> {
-    let live = database
-        .prepare("SELECT EXISTS (SELECT FROM runs WHERE status IN ('queued', 'running', 'waiting', 'paused'))")
-        .await?;
+    let live = database.prepare(&format!("SELECT EXISTS (SELECT FROM runs WHERE {LIVE})")).await?;
     let (mut looked, mut before) = (Instant::now(), -1_i64);
     loop {
         if !database.query_one(&live, &[]).await?.get::<_, bool>(0) {

@@ -6,6 +6,7 @@ pub(crate) mod idle;
 pub(crate) mod inflight;
 pub(crate) mod million;
 pub(crate) mod single;
+pub(crate) mod soak;
 pub(crate) mod steady;
 pub(crate) mod webhooks;
 
