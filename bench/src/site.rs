@@ -34,6 +34,9 @@ const POSTGRES: &[(&str, &str)] = &[
     ("track_wal_io_timing", "on"),
 ];
 
+/// More tasks at once than by default: those of the stub end at once, so that slots are what they wait for.
+const WORKER: [(&str, &str); 1] = [("ORCH_WORKER_CONCURRENCY", "256")];
+
 /// What the tool was told beside its defaults.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Choices {
@@ -108,6 +111,9 @@ impl Site {
     ) -> anyhow::Result<()> {
         self.stop_service(name).await?;
         let mut variables = self.variables.clone();
+        if name == "worker" {
+            variables.extend(WORKER.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
         variables.extend(own.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let chosen = self.choices.variables.iter();
         let chosen = chosen.filter(|(whose, ..)| whose.as_ref().is_none_or(|it| it == name));

@@ -6,7 +6,7 @@
 mod conversation;
 mod failure;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use domain::{
@@ -14,7 +14,7 @@ use domain::{
     task::{Failure, FailureCode},
     transcript::{Speaker, TurnKind},
 };
-use llm::{Error, Finish, Message, MessageRole, Model, Reply, Request};
+use llm::{Error, Finish, Message, MessageRole, Model, Reply, Request, Schema};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -67,11 +67,34 @@ impl ModelSettings {
 pub struct LlmExecutor {
     model: Arc<dyn Model>,
     settings: ModelSettings,
+    schemas: Schemas,
+}
+
+/// The schemas that were sent, by the form and the number of repairs: each is the same in thousands of conversations at once.
+#[derive(Default)]
+struct Schemas(Mutex<Vec<Known>>);
+
+type Known = ((AnswerForm, u32), Option<Arc<Schema>>);
+
+impl Schemas {
+    fn of(
+        &self,
+        key: (AnswerForm, u32),
+        make: impl FnOnce() -> Option<Schema>,
+    ) -> Option<Arc<Schema>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, schema)) = known.iter().find(|(known, _)| *known == key) {
+            return schema.clone();
+        }
+        let schema = make().map(Arc::new);
+        known.push((key, schema.clone()));
+        schema
+    }
 }
 
 impl LlmExecutor {
     pub fn new(model: Arc<dyn Model>, settings: ModelSettings) -> Self {
-        Self { model, settings }
+        Self { model, settings, schemas: Schemas::default() }
     }
 
     /// The conversation, with less data each time that the server says it does not fit the model's context.
@@ -148,7 +171,9 @@ impl LlmExecutor {
             messages,
             temperature: self.settings.temperature,
             max_tokens: self.settings.max_tokens,
-            schema: answer::schema(form, self.settings.response_format, chars, fit),
+            schema: self.schemas.of((form, repairs), || {
+                answer::schema(form, self.settings.response_format, chars, fit)
+            }),
         }
     }
 

@@ -60,7 +60,7 @@ pub struct Request {
     /// Tokens that the answer may have.
     pub max_tokens: u32,
     /// The form that the answer must have, where the server can hold the model to one.
-    pub schema: Option<Schema>,
+    pub schema: Option<Arc<Schema>>,
 }
 
 /// One message of a conversation.

@@ -124,7 +124,7 @@ async fn what_is_wrong_is_fed_back_until_the_answer_is_valid() {
     // Each repair leaves less room, and the conversation does not grow.
     let requests = played.model.requests();
     let room = |it: &Request| {
-        let schema = it.schema.clone().unwrap().value;
+        let schema = it.schema.clone().unwrap().value.clone();
         schema["properties"]["reasons"]["items"]["maxLength"].as_u64().unwrap()
             * schema["properties"]["reasons"]["maxItems"].as_u64().unwrap()
     };

@@ -40,7 +40,10 @@ fn request() -> Request {
         messages: vec![Message { role: MessageRole::User, content: "Hé".into() }],
         temperature: 0.2,
         max_tokens: 800,
-        schema: Some(Schema { name: "plan".to_owned(), value: json!({"type": "object"}) }),
+        schema: Some(Arc::new(Schema {
+            name: "plan".to_owned(),
+            value: json!({"type": "object"}),
+        })),
     }
 }
 
