@@ -27,7 +27,8 @@ pub struct ClaimTerms {
 #[derive(Clone, Debug)]
 pub struct SettleRequest {
     pub settlements: Vec<Settlement>,
-    /// Tasks to claim, with their runs: those of them that are queued once the settlements are applied.
+    /// Tasks to claim, with their runs: those of them that are queued once the settlements are applied. A run that somebody else
+    /// has locked is not waited for.
     pub claims: Vec<(RunId, TaskId)>,
     pub terms: ClaimTerms,
     /// Follow-ups of these roles are claimed at once, ...
@@ -53,6 +54,8 @@ pub struct SettleReport {
     pub follow_ups: Vec<ClaimedTask>,
     /// Those of the tasks to claim that it now holds the lease of.
     pub claimed: Vec<ClaimedTask>,
+    /// Those whose run was locked, or is not there.
+    pub left: Vec<TaskId>,
     /// Messages of follow-ups for others.
     pub announce: Vec<OutboxMessage>,
 }
@@ -141,7 +144,7 @@ operations! {
 
     /// Ends attempts: tasks, history, transcripts, dead letters, dependents, follow-ups, runs and outbox in one
     /// transaction. Each settlement stands for itself: one that is fenced does not hinder the others. What is claimed with
-    /// them is claimed as by [`Self::claim_tasks`] right after.
+    /// them is claimed as by [`Self::claim_tasks`] right after, but for what is `left`.
     write settle_tasks(request: SettleRequest) -> SettleReport = settle::settle;
 
     /// Tasks that were cancelled in the last `within`; a worker asks for them to stop what it runs of them.

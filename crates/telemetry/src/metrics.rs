@@ -125,7 +125,11 @@ pub const ALL: &[Metric] = &[
     gauge(TASKS_BY_STATUS, Count, &["status"], "Tasks in the store that are not final, by status."),
     gauge(QUEUE_DEPTH, Count, &["role"], "Tasks queued and not claimed."),
     seconds(QUEUE_WAIT, &["role"], "From queued to claimed."),
-    seconds(CLAIM, &[], "One claim statement, for however many tasks."),
+    seconds(
+        CLAIM,
+        &[],
+        "One transaction that claimed, for however many tasks, with what it settled.",
+    ),
     seconds(EXECUTION, &["role", "outcome"], "One attempt, from claimed to its outcome."),
     seconds(END_TO_END, &["role"], "From created to final."),
     counter(RUNS_STARTED, &["workflow"], "Runs started."),

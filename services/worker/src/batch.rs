@@ -62,6 +62,11 @@ pub(crate) async fn settle_all(
             batch.push(more);
         }
         let (wanted, worker) = (worker.claims.take(), worker.clone());
+        if batch.is_empty() {
+            // Alone it may wait for locks, and must not keep settlements waiting meanwhile.
+            wanted.into_iter().for_each(Wanted::alone);
+            continue;
+        }
         tokio::spawn(async move {
             settle(&worker, batch, wanted).await;
             drop(transaction);
@@ -72,8 +77,7 @@ pub(crate) async fn settle_all(
 /// How often a single settlement is tried that the store refuses for a reason which does not look as if it passes.
 const REFUSALS: u32 = 5;
 
-/// Settles a batch, again and again while the store is away and the leases live. What is wanted with it has one try: whoever
-/// wants it asks again.
+/// Settles a batch, again and again while the store is away and the leases live. What is wanted with it has one try.
 async fn settle(worker: &Arc<Inner>, mut batch: Vec<Finished>, mut wanted: Option<Wanted>) {
     let mut trouble = Trouble::with("settle what has finished");
     let mut refusals = 0;
@@ -85,20 +89,21 @@ async fn settle(worker: &Arc<Inner>, mut batch: Vec<Finished>, mut wanted: Optio
             }
             Some(_) | None => true,
         });
-        if batch.is_empty() && wanted.is_none() {
-            return;
+        if batch.is_empty() {
+            return wanted.into_iter().for_each(Wanted::alone);
         }
         let asked = Instant::now();
         let error = match transact(worker, &batch, wanted.as_ref()).await {
             Ok(done) => {
                 trouble.over();
-                return done.follow(worker, batch, wanted, asked);
+                let took = asked.elapsed();
+                return done.follow(worker, batch, wanted, (asked, took));
             }
             Err(error) => error,
         };
         if let Some(wanted) = wanted.take() {
             // Which of both the store did not like, the next try shows.
-            wanted.failed(error);
+            wanted.alone();
         } else if !error.is_transient() && batch.len() > 1 {
             tracing::warn!(
                 tasks.count = batch.len(),
@@ -152,17 +157,6 @@ async fn transact(
     wanted: Option<&Wanted>,
 ) -> store::Result<Done> {
     let claims = wanted.map(|it| it.tasks.clone()).unwrap_or_default();
-    if wanted.is_some() {
-        faults::point!("worker.claim.before");
-    }
-    if batch.is_empty() {
-        let ids = claims.into_iter().map(|(_, task)| task).collect();
-        let claimed = worker.store.claim_tasks(ids, worker.terms()).await?;
-        return Ok(Done {
-            report: SettleReport { claimed, ..SettleReport::default() },
-            spare: Vec::new(),
-        });
-    }
     let draining = worker.draining.is_cancelled();
     // The slots of the batch come free; some more, for one task may have many followers, but not all, for messages wait too.
     let most = if draining { 0 } else { batch.len().min(worker.slots.free() / 2) };
@@ -181,16 +175,16 @@ async fn transact(
 }
 
 impl Done {
-    /// Starts what was claimed, and announces what follows. The transaction was sent at `asked`.
+    /// Starts what was claimed, and announces what follows. The transaction was sent at `asked` and took `took`.
     fn follow(
         self,
         worker: &Arc<Inner>,
         mut batch: Vec<Finished>,
         wanted: Option<Wanted>,
-        asked: Instant,
+        (asked, took): (Instant, Duration),
     ) {
         let Self {
-            report: SettleReport { results, follow_ups, claimed, announce },
+            report: SettleReport { results, follow_ups, claimed, left, announce },
             spare: mut slots,
         } = self;
         for (finished, settled) in batch.iter_mut().zip(results) {
@@ -214,12 +208,14 @@ impl Done {
         }
         worker.announcer.announce(announce);
         if let Some(mut wanted) = wanted {
-            metrics::claimed(asked.elapsed(), &claimed);
+            metrics::claimed(took, &claimed);
             faults::point!("worker.claim.before_start");
-            for (task, slot) in claimed.into_iter().zip(std::mem::take(&mut wanted.slots)) {
+            let rest = wanted.slots.split_off(claimed.len());
+            for (task, slot) in claimed.into_iter().zip(std::mem::replace(&mut wanted.slots, rest))
+            {
                 attempt::start(worker, task, slot, asked);
             }
-            wanted.done();
+            wanted.done(left);
         }
         // Only now: a worker that drains is over once nothing is held.
         drop(batch);

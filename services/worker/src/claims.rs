@@ -1,12 +1,20 @@
-//! What the consumer wants to claim, until a transaction takes it along: it may be withdrawn before, but not after.
+//! What the consumer wants to claim, until a transaction that settles takes it along; see [`Claims::ride`].
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use domain::ids::{RunId, TaskId};
-use tokio::sync::{Notify, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    sync::{Notify, oneshot},
+    time,
+};
 
 use crate::slots::Slot;
+
+/// How long the consumer waits for company: a settlement that is stuck must not keep it from claiming.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Where the consumer leaves what it wants.
 #[derive(Default)]
@@ -19,38 +27,35 @@ pub(crate) struct Claims {
 pub(crate) struct Wanted {
     pub(crate) tasks: Vec<(RunId, TaskId)>,
     pub(crate) slots: Vec<Slot>,
-    answer: oneshot::Sender<Result<(), NotClaimed>>,
+    answer: oneshot::Sender<Left>,
 }
 
-/// Why nothing was claimed.
-pub(crate) enum NotClaimed {
-    /// The store refused or did not answer; the slots are still there.
-    Failed(store::Error, Vec<Slot>),
-    /// The worker was told to stop before.
-    Withdrawn,
+/// What is still to be claimed, alone: tasks, and the slots for them.
+#[derive(Default)]
+pub(crate) struct Left {
+    pub(crate) tasks: Vec<TaskId>,
+    pub(crate) slots: Vec<Slot>,
 }
 
 impl Claims {
-    /// Has these claimed, and those started that are to be had, by the next transaction. Withdraws them when `stop` is
-    /// cancelled, unless a transaction is about them already: that one is waited for, so that nothing is claimed and not started.
-    ///
-    /// # Errors
-    /// If nothing was claimed.
-    pub(crate) async fn claim(
-        &self,
-        tasks: Vec<(RunId, TaskId)>,
-        slots: Vec<Slot>,
-        stop: &CancellationToken,
-    ) -> Result<(), NotClaimed> {
+    /// Has these claimed, and those started that are to be had, by a transaction that settles anyway. Gives back what is left for
+    /// a claim of its own: those whose runs somebody had locked, or all, where nothing was to be settled, where no transaction
+    /// began in time, or where it failed. Once a transaction is about them it is waited for, so that nothing is claimed and not
+    /// started.
+    pub(crate) async fn ride(&self, tasks: Vec<(RunId, TaskId)>, slots: Vec<Slot>) -> Left {
+        let all = tasks.iter().map(|(_, task)| *task).collect();
         let (answer, mut answered) = oneshot::channel();
         *self.wanted() = Some(Wanted { tasks, slots, answer });
         self.came.notify_one();
-        let heard = match stop.run_until_cancelled(&mut answered).await {
-            Some(heard) => heard,
-            None if self.take().is_some() => return Err(NotClaimed::Withdrawn),
-            None => answered.await,
+        let heard = match time::timeout(PATIENCE, &mut answered).await {
+            Ok(heard) => heard,
+            Err(_elapsed) => match self.take() {
+                Some(wanted) => return wanted.all(),
+                None => answered.await,
+            },
         };
-        heard.unwrap_or(Err(NotClaimed::Withdrawn))
+        // Without an answer the settling task has panicked, before it could start anything.
+        heard.unwrap_or(Left { tasks: all, slots: Vec::new() })
     }
 
     /// Returns when there may be something to take.
@@ -69,63 +74,58 @@ impl Claims {
 }
 
 impl Wanted {
-    /// Those that were to be had run.
-    pub(crate) fn done(self) {
+    /// Those that were to be had run; these are left, with what is left of the slots.
+    pub(crate) fn done(self, tasks: Vec<TaskId>) {
         // The consumer waits for the answer as long as it lives.
-        let _unheard = self.answer.send(Ok(()));
+        let _unheard = self.answer.send(Left { tasks, slots: self.slots });
     }
 
-    /// The transaction failed.
-    pub(crate) fn failed(self, error: store::Error) {
-        let _unheard = self.answer.send(Err(NotClaimed::Failed(error, self.slots)));
+    /// Nothing was claimed.
+    pub(crate) fn alone(mut self) {
+        let tasks = std::mem::take(&mut self.tasks);
+        self.done(tasks.into_iter().map(|(_, task)| task).collect());
+    }
+
+    fn all(self) -> Left {
+        Left { tasks: self.tasks.into_iter().map(|(_, task)| task).collect(), slots: self.slots }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::slots::Slots;
 
     #[tokio::test]
-    async fn what_nobody_has_taken_is_withdrawn_and_what_somebody_has_is_waited_for() {
-        let (claims, slots, stop) = (Claims::default(), Slots::new(2), CancellationToken::new());
-        stop.cancel();
-        let withdrawn = claims.claim(vec![task()], slots.take_free(1), &stop).await;
-        assert!(matches!(withdrawn, Err(NotClaimed::Withdrawn)));
-        assert!(claims.take().is_none() && slots.free() == 2);
+    async fn what_nobody_takes_is_taken_back_and_what_somebody_has_is_waited_for() {
+        let (claims, slots) = (Claims::default(), Slots::new(2));
+        let left = claims.ride(vec![task()], slots.take_free(1)).await;
+        assert_eq!((left.tasks.len(), left.slots.len()), (1, 1));
+        assert!(claims.take().is_none());
 
-        let stop = CancellationToken::new();
-        let mut claim = Box::pin(claims.claim(vec![task()], slots.take_free(1), &stop));
-        assert!(futures_util::poll!(&mut claim).is_pending());
+        let mut ride = Box::pin(claims.ride(vec![task()], left.slots));
+        assert!(futures_util::poll!(&mut ride).is_pending());
         claims.some().await;
         let wanted = claims.take().expect("it is wanted");
-        stop.cancel();
-        assert!(futures_util::poll!(&mut claim).is_pending());
-        wanted.done();
-        assert!(claim.await.is_ok());
+        assert!(time::timeout(PATIENCE * 2, &mut ride).await.is_err(), "it waits");
+        wanted.done(Vec::new());
+        let left = ride.await;
+        assert_eq!((left.tasks.len(), left.slots.len(), slots.free()), (0, 1, 1));
     }
 
     #[tokio::test]
-    async fn a_failure_gives_the_slots_back_and_an_end_is_none() {
-        let (claims, slots, stop) = (Claims::default(), Slots::new(2), CancellationToken::new());
-        let (failed, ()) =
-            tokio::join!(claims.claim(vec![task()], slots.take_free(2), &stop), async {
-                claims.some().await;
-                claims.take().expect("it is wanted").failed(store::Error::Busy);
-            });
-        let Err(NotClaimed::Failed(store::Error::Busy, back)) = failed else { panic!("it failed") };
-        assert_eq!((back.len(), slots.free()), (2, 0));
-        let ended = tokio::time::timeout(
-            Duration::from_secs(5),
-            futures_util::future::join(claims.claim(vec![task()], back, &stop), async {
-                claims.some().await;
-                drop(claims.take());
-            }),
-        );
-        let (ended, ()) = ended.await.expect("it ends");
-        assert!(matches!(ended, Err(NotClaimed::Withdrawn)) && slots.free() == 2);
+    async fn a_failure_gives_everything_back_and_a_panic_the_tasks() {
+        let (claims, slots) = (Claims::default(), Slots::new(2));
+        let (left, ()) = tokio::join!(claims.ride(vec![task()], slots.take_free(2)), async {
+            claims.some().await;
+            claims.take().expect("it is wanted").alone();
+        });
+        assert_eq!((left.tasks.len(), left.slots.len()), (1, 2));
+        let (left, ()) = tokio::join!(claims.ride(vec![task()], left.slots), async {
+            claims.some().await;
+            drop(claims.take());
+        });
+        assert_eq!((left.tasks.len(), left.slots.len(), slots.free()), (1, 0, 2));
     }
 
     fn task() -> (RunId, TaskId) {

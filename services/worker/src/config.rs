@@ -106,10 +106,10 @@ pub struct WorkerArgs {
     /// Milliseconds between two looks for cancelled tasks, while some run [default: 250]
     #[arg(long, env = "ORCH_WORKER_CANCEL_INTERVAL_MS", value_name = "MS")]
     pub worker_cancel_interval_ms: Option<String>,
-    /// Tasks claimed or settled in one transaction, at most [default: 256]
+    /// Tasks settled in one transaction, and claimed with them, at most [default: 256]
     #[arg(long, env = "ORCH_WORKER_BATCH", value_name = "TASKS")]
     pub worker_batch: Option<String>,
-    /// Transactions that settle at the same time [default: 1]
+    /// Transactions that settle and claim at the same time [default: 1]
     #[arg(long, env = "ORCH_WORKER_SETTLE_IN_FLIGHT", value_name = "TRANSACTIONS")]
     pub worker_settle_in_flight: Option<String>,
     /// Bytes of context, as plans, files and diffs, that an agent is given beside its task [default: 131072]
@@ -146,7 +146,7 @@ pub struct WorkerConfig {
     pub cancel_interval: Duration,
     /// Tasks in one transaction, at most.
     pub batch: usize,
-    /// Settling transactions at once.
+    /// Transactions that settle and claim at once.
     pub settle_in_flight: usize,
     /// What an agent is given beside its task, at most.
     pub context_bytes: usize,

@@ -3,7 +3,11 @@
 //! A message is only a nudge. What its task is by now, the claim finds out: queued, then it runs here; anything else, then the
 //! message is as good as dealt with.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::{
     ids::{RunId, TaskId},
@@ -12,7 +16,7 @@ use domain::{
 use queue::{Delivery, Disposition, Subscription};
 use tokio::time;
 
-use crate::{Inner, claims::NotClaimed, slots::Slot, trouble::Trouble};
+use crate::{Inner, attempt, claims::Left, metrics, slots::Slot, trouble::Trouble};
 
 /// How long received messages may wait for a slot before another worker shall have them. They had room when they were asked
 /// for, so this is rare.
@@ -54,15 +58,16 @@ async fn receive(worker: &Inner, subscription: &mut dyn Subscription) -> Option<
 enum Claim {
     /// Those that were to be had are running.
     Done,
-    /// The store did not answer before the worker was told to stop.
+    /// The store did not answer before the worker was told to stop, or there is no room after all.
     GivenUp,
 }
 
-/// Has the tasks of a batch claimed and those started that are to be had. Tries again until the store answers.
+/// Claims the tasks of a batch and starts those that it got: with what is settled anyway, or alone. Tries again until the store
+/// answers, and never leaves a claim half-way: a task that is claimed and not started would be nobody's until its lease ends.
 async fn claim(
     worker: &Arc<Inner>,
     batch: &[Delivery],
-    mut slots: Vec<Slot>,
+    slots: Vec<Slot>,
     trouble: &mut Trouble,
 ) -> Claim {
     // A message that came twice is one task.
@@ -71,16 +76,32 @@ async fn claim(
     if tasks.is_empty() {
         return Claim::Done;
     }
-    let tasks: Vec<_> = tasks.into_iter().collect();
+    let Left { tasks: ids, mut slots } =
+        worker.claims.ride(tasks.into_iter().collect(), slots).await;
+    if ids.is_empty() {
+        return Claim::Done;
+    }
+    if slots.len() < ids.len() {
+        // Whatever went wrong with its transaction has cost it the slots.
+        slots.extend(worker.slots.take_free(ids.len() - slots.len()));
+    }
+    if slots.len() < ids.len() {
+        return Claim::GivenUp;
+    }
     loop {
-        match worker.claims.claim(tasks.clone(), slots, &worker.draining).await {
-            Ok(()) => {
+        let asked = Instant::now();
+        faults::point!("worker.claim.before");
+        match worker.store.claim_tasks(ids.clone(), worker.terms()).await {
+            Ok(claimed) => {
                 trouble.over();
+                metrics::claimed(asked.elapsed(), &claimed);
+                faults::point!("worker.claim.before_start");
+                for (task, slot) in claimed.into_iter().zip(slots) {
+                    attempt::start(worker, task, slot, asked);
+                }
                 return Claim::Done;
             }
-            Err(NotClaimed::Withdrawn) => return Claim::GivenUp,
-            Err(NotClaimed::Failed(error, back)) => {
-                slots = back;
+            Err(error) => {
                 let wait = time::sleep(trouble.failed(&error));
                 if worker.draining.run_until_cancelled(wait).await.is_none() {
                     return Claim::GivenUp;

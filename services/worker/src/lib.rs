@@ -1,7 +1,7 @@
 //! The worker: claims tasks and executes them with agents, many at once.
 //!
 //! ```text
-//!  queue ──▶ consume ─┐                               ┌─ heartbeat: renews all leases in one statement,
+//!  queue ──▶ consume ─┐    or with what is settled    ┌─ heartbeat: renews all leases in one statement,
 //!  store ──▶ poll ────┴─▶ attempt ──▶ step ──▶ batch  │  and stops what it can no longer vouch for
 //!                            ▲         (agent)   │    ├─ cancel: stops what was cancelled
 //!                            └── follow-ups ─────┘    └─ drain: hands back at the end
@@ -10,7 +10,7 @@
 //! - A [slot](slots) is taken before a task is, so that no more run than the settings allow.
 //! - What runs is a row of [`running`], with its lease and with the means to stop it.
 //! - An [attempt] ends as a settlement, whatever its [step](steps) does; [batches](batch) of them are one transaction, which
-//!   also claims what follows, and what the consumer wants next.
+//!   also claims what follows, and what the consumer wants next ([claims]).
 //! - No connection of the store is held while an agent works. The fence of each claim makes a late result harmless.
 
 mod config;
@@ -222,8 +222,13 @@ async fn work(
     worker.draining.cancel();
     let all_in = async { while intake.join_next().await.is_some() {} };
     // A claim that is under way ends first: what it claims must run or go back.
-    if time::timeout(config.grace, all_in).await.is_err() {
-        tracing::warn!("A claim did not end within the grace period");
+    let ended = tokio::select! {
+        () = all_in => true,
+        () = time::sleep_until(began + config.grace.saturating_sub(drain::reserve(config.grace))) => false,
+        () = shutdown.hurry.cancelled() => false,
+    };
+    if !ended {
+        tracing::warn!("A claim has not ended yet; what it gets goes back");
     }
     drain::drain(worker, shutdown, began).await;
     worker.over.cancel();

@@ -83,6 +83,9 @@ pub(crate) async fn take_and_start(
     mut runs: Runs,
     journal: &mut Journal,
 ) -> Result<Vec<ClaimedTask>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     runs.retain(|_, run| is_understood(run));
     let claimed = take(conn, ids, &[TaskStatus::Queued], terms, &runs, journal).await?;
     let begun = claimed.iter().map(|task| task.run_id).collect();

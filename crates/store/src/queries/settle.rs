@@ -86,9 +86,14 @@ pub(crate) async fn queue_and_announce(
 }
 
 pub(crate) async fn settle(conn: &mut Conn, request: SettleRequest) -> Result<SettleReport> {
-    let settled = request.settlements.iter().map(|settlement| settlement.run_id);
-    let places = settled.chain(request.claims.iter().map(|(run, _)| *run)).collect();
+    let places = request.settlements.iter().map(|settlement| settlement.run_id).collect();
     let (mut runs, now) = lookup::lock_runs_now(conn, places).await?;
+    let of_claims = request.claims.iter().map(|(run, _)| *run);
+    let others: Vec<RunId> = of_claims.filter(|run| !runs.contains_key(run)).collect();
+    if !others.is_empty() {
+        // The settlements do not wait for runs that are not theirs; and a circle of locks cannot come of it.
+        runs.extend(lookup::lock_free_runs(conn, others).await?);
+    }
     let mut journal = Journal::new(now);
     let holder = Holder::Worker(request.terms.worker);
     let ended = end_attempts(conn, request.settlements, holder, &mut runs, &mut journal).await?;
@@ -105,7 +110,10 @@ pub(crate) async fn settle(conn: &mut Conn, request: SettleRequest) -> Result<Se
     let ids = mine.into_iter().map(|ready| ready.message.task_id.into()).collect();
     let follow_ups = claim::take(conn, ids, &READY, request.terms, &runs, &mut journal).await?;
     let announce = queue_and_announce(conn, others, &mut journal).await?;
-    let ids = request.claims.into_iter().map(|(_, task)| task.into()).collect();
+    let (mine, left): (Vec<_>, Vec<_>) =
+        request.claims.into_iter().partition(|(run, _)| runs.contains_key(run));
+    let left = left.into_iter().map(|(_, task)| task).collect();
+    let ids = mine.into_iter().map(|(_, task)| task.into()).collect();
     let claimed = claim::take_and_start(conn, ids, request.terms, runs, &mut journal).await?;
     journal.write(conn).await?;
     let results = ended
@@ -113,7 +121,7 @@ pub(crate) async fn settle(conn: &mut Conn, request: SettleRequest) -> Result<Se
         .into_iter()
         .map(|applied| if applied { Settled::Applied } else { Settled::Fenced })
         .collect();
-    Ok(SettleReport { results, follow_ups, claimed, announce })
+    Ok(SettleReport { results, follow_ups, claimed, left, announce })
 }
 
 /// Applies settlements to tasks whose runs the caller has locked.

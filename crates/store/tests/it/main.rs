@@ -11,6 +11,7 @@ mod intake;
 mod lists;
 mod migrations;
 mod outbox;
+mod riding;
 mod runs;
 mod scene;
 mod schedules;
