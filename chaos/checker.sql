@@ -55,6 +55,7 @@ WITH steps AS (
     FROM events WHERE task_id IS NOT NULL AND kind NOT IN ('task.updated', 'task.fenced', 'task.deleted', 'dead_letter.purged')
 ), pairs AS (
     SELECT task_id, id, kind, state, lag(state) OVER (PARTITION BY task_id ORDER BY id) AS before,
+        lag(kind) OVER (PARTITION BY task_id ORDER BY id) AS after,
         lead(id) OVER (PARTITION BY task_id ORDER BY id) IS NULL AS is_last
     FROM steps
 )
@@ -62,6 +63,7 @@ SELECT p.task_id, p.id AS event, p.before, p.kind, p.state, t.status AS stored
 FROM pairs p LEFT JOIN tasks t ON t.id = p.task_id
 WHERE NOT coalesce(CASE
         WHEN p.before IS NULL THEN p.kind = 'task.created'
+        WHEN p.after = 'task.replayed' AND p.kind = 'task.queued' THEN true
         WHEN p.before = 'pending' THEN p.state IN ('queued', 'cancelled')
         WHEN p.before = 'queued' THEN p.state IN ('running', 'pending', 'cancelled')
         WHEN p.before = 'running' THEN
@@ -71,7 +73,8 @@ WHERE NOT coalesce(CASE
         WHEN p.before = 'failed' THEN p.state IN ('queued', 'pending')
         WHEN p.before = 'cancelled' THEN p.state IN ('pending', 'queued')
     END, false)
-    OR (p.is_last AND p.state IS DISTINCT FROM t.status);
+    OR (p.is_last AND p.state IS DISTINCT FROM t.status
+        AND NOT EXISTS (SELECT FROM events d WHERE d.task_id = p.task_id AND d.kind = 'task.deleted'));
 
 -- check: histories: every task has a history
 SELECT t.id AS task_id, t.status FROM tasks t
@@ -116,12 +119,18 @@ WITH counts AS (
     FROM counts
 )
 SELECT r.id AS run_id, r.status, d.status AS derived FROM runs r LEFT JOIN derived d ON d.run_id = r.id
-WHERE r.workflow = 'single' AND r.status IS DISTINCT FROM d.status;
+WHERE r.workflow = 'single' AND r.status IS DISTINCT FROM d.status
+    -- What a deleted task has brought to its run stays.
+    AND NOT EXISTS (SELECT FROM events e WHERE e.run_id = r.id AND e.kind = 'task.deleted');
 
--- check: run_ends: a run ends exactly once, and its history says how
-SELECT r.id AS run_id, r.status, count(e.id) AS ends, min(e.kind) AS kind
-FROM runs r LEFT JOIN events e ON e.run_id = r.id AND e.kind IN ('run.completed', 'run.failed', 'run.cancelled')
-GROUP BY r.id HAVING count(e.id) <> 1 OR min(e.kind) <> 'run.' || r.status;
+-- check: run_ends: a run ends exactly once, and once more each time that it was reopened; its history says how
+SELECT r.id AS run_id, r.status, count(e.id) FILTER (WHERE e.kind <> 'run.reopened') AS ends,
+    (array_agg(e.kind ORDER BY e.id DESC))[1] AS kind
+FROM runs r LEFT JOIN events e
+    ON e.run_id = r.id AND e.kind IN ('run.completed', 'run.failed', 'run.cancelled', 'run.reopened')
+GROUP BY r.id
+HAVING count(e.id) FILTER (WHERE e.kind <> 'run.reopened') <> 1 + count(e.id) FILTER (WHERE e.kind = 'run.reopened')
+    OR (array_agg(e.kind ORDER BY e.id DESC))[1] IS DISTINCT FROM 'run.' || r.status;
 
 -- check: dead_letters: the dead letters are the failed tasks
 SELECT coalesce(t.id, l.task_id) AS task_id, t.status, t.attempt, l.reason, l.attempts
