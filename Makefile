@@ -15,7 +15,7 @@ run: ## Build and start everything in one process (orch dev); the first build ta
 
 .PHONY: test
 test: tools ## Check and test everything, installing or starting what this machine lacks.
-	@scripts/run-steps.sh fmt typos deny chart deploy build lint doc unit
+	@scripts/run-steps.sh fmt typos deny chart deploy build lint doc unit schemathesis crash chaos-controls chaos-quick
 
 .PHONY: tools
 tools: ## Install the checkers, and by apt what the build lacks.

@@ -105,7 +105,8 @@ WITH counts AS (
     SELECT run_id, count(*) FILTER (WHERE status IN ('running', 'retrying')) AS busy,
         count(*) FILTER (WHERE status IN ('queued', 'pending')) AS open,
         count(*) FILTER (WHERE status = 'waiting') AS waiting,
-        count(*) FILTER (WHERE status = 'failed') AS failed,
+        -- A run that took too long fails, and cancels what was left of it.
+        count(*) FILTER (WHERE status = 'failed' OR cancel_reason = 'run_timed_out') AS failed,
         count(*) FILTER (WHERE status = 'completed') AS completed
     FROM tasks GROUP BY run_id
 ), derived AS (
