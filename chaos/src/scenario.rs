@@ -88,7 +88,12 @@ impl Scenario {
     pub(crate) fn set_up(self) -> SetUp {
         let usual = SetUp::default();
         match self {
-            Self::D1Kills => SetUp { executor: Executor::Ledger, workers: 7, ..usual },
+            Self::D1Kills => SetUp {
+                executor: Executor::Ledger,
+                workers: 7,
+                worker_settings: d1_kills::WORKER_LIMITS,
+                ..usual
+            },
             Self::Poison => SetUp { executor: Executor::Ledger, ..usual },
             Self::Partitions => SetUp { proxies: true, ..usual },
             Self::TwoSchedulers => SetUp { schedulers: 2, ..usual },

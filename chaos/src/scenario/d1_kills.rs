@@ -11,6 +11,10 @@ use tokio::task::JoinSet;
 
 use crate::{load::Kind, programs::LEASE_MS, stage::Stage};
 
+/// Half of the lease, where the default is a third: a worker that is stopped inside a transaction keeps its locks, and with them
+/// what they are about from being rescued, until the database gives up on it.
+pub(super) const WORKER_LIMITS: &[(&str, &str)] = &[("ORCH_DATABASE_STATEMENT_TIMEOUT_MS", "1000")];
+
 #[derive(Clone, Copy)]
 enum Fault {
     Kill,
