@@ -57,6 +57,11 @@ async fn execute(worker: &Inner, task: &ClaimedTask, held: &Held) -> Result<Step
         return Ok(Stepped { outcome: Outcome::HandedBack, spent: Spent::default() });
     }
     let lease = &held.lease;
+    if lease.is_over(Instant::now()) {
+        // This process slept between the claim and this line: by now the task may be done.
+        lease.stop(Stop::LeaseLost);
+        return Err(Stop::LeaseLost);
+    }
     let mut step = Box::pin(AssertUnwindSafe(steps::run(worker, task, lease)).catch_unwind());
     let mut ended = lease.stopped().run_until_cancelled(&mut step).await;
     if ended.is_none() && !lease.why().is_some_and(Stop::voids) {

@@ -82,6 +82,11 @@ impl Lease {
         &self.stopped
     }
 
+    /// Whether it has ended, by this worker's clock.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        !faults::without(faults::Guard::LeaseWatch) && self.state().until <= now
+    }
+
     /// The store has prolonged it.
     pub(crate) fn renewed(&self, until: Instant) {
         let mut state = self.state();

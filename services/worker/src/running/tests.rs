@@ -34,6 +34,16 @@ fn a_lease_that_ends_soon_or_an_attempt_that_takes_too_long_is_stopped() {
 }
 
 #[test]
+fn a_lease_is_over_when_it_has_lasted_since_it_was_asked_for_or_renewed() {
+    let running = Arc::new(Running::new(LEASE));
+    let asked = Instant::now();
+    let lease = running.hold(&claimed(TaskId::new(), 1), slot(), asked).lease.clone();
+    assert!(!lease.is_over(asked) && lease.is_over(asked + LEASE));
+    lease.renewed(asked + LEASE * 2);
+    assert!(!lease.is_over(asked + LEASE) && lease.is_over(asked + LEASE * 2));
+}
+
+#[test]
 fn a_reason_that_voids_the_result_outweighs_one_that_does_not() {
     let check = |reasons: &[Stop], expected: Stop| {
         let running = Arc::new(Running::new(LEASE));
