@@ -103,6 +103,11 @@ async fn settle(worker: &Arc<Inner>, mut batch: Vec<Finished>, mut wanted: Optio
         };
         if let Some(wanted) = wanted.take() {
             // Which of both the store did not like, the next try shows.
+            tracing::warn!(
+                tasks.count = batch.len(),
+                "What has finished could not be settled together with a claim, and is tried alone: {}",
+                chain(&error)
+            );
             wanted.alone();
         } else if !error.is_transient() && batch.len() > 1 {
             tracing::warn!(

@@ -31,7 +31,6 @@ pub(crate) struct Wanted {
 }
 
 /// What is still to be claimed, alone: tasks, and the slots for them.
-#[derive(Default)]
 pub(crate) struct Left {
     pub(crate) tasks: Vec<TaskId>,
     pub(crate) slots: Vec<Slot>,
@@ -43,14 +42,14 @@ impl Claims {
     /// began in time, or where it failed. Once a transaction is about them it is waited for, so that nothing is claimed and not
     /// started.
     pub(crate) async fn ride(&self, tasks: Vec<(RunId, TaskId)>, slots: Vec<Slot>) -> Left {
-        let all = tasks.iter().map(|(_, task)| *task).collect();
+        let all = ids(&tasks);
         let (answer, mut answered) = oneshot::channel();
         *self.wanted() = Some(Wanted { tasks, slots, answer });
         self.came.notify_one();
         let heard = match time::timeout(PATIENCE, &mut answered).await {
             Ok(heard) => heard,
             Err(_elapsed) => match self.take() {
-                Some(wanted) => return wanted.all(),
+                Some(wanted) => return Left { tasks: all, slots: wanted.slots },
                 None => answered.await,
             },
         };
@@ -81,14 +80,14 @@ impl Wanted {
     }
 
     /// Nothing was claimed.
-    pub(crate) fn alone(mut self) {
-        let tasks = std::mem::take(&mut self.tasks);
-        self.done(tasks.into_iter().map(|(_, task)| task).collect());
+    pub(crate) fn alone(self) {
+        let all = ids(&self.tasks);
+        self.done(all);
     }
+}
 
-    fn all(self) -> Left {
-        Left { tasks: self.tasks.into_iter().map(|(_, task)| task).collect(), slots: self.slots }
-    }
+fn ids(tasks: &[(RunId, TaskId)]) -> Vec<TaskId> {
+    tasks.iter().map(|(_, task)| *task).collect()
 }
 
 #[cfg(test)]
